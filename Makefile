@@ -1,0 +1,76 @@
+# VMS needs Python 3.11 or later and make; all else is installed into .venv from hashed lists.
+# With another Python: make setup PYTHON=python3.12 (remove .venv before changing it).
+# `make help` lists what there is.
+
+PYTHON ?= python3
+# Extra arguments: make test ARGS="-k downloads", make run ARGS="--only web,worker"
+ARGS ?=
+# Tests run in so many processes.
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+
+# The stamp of an installation carries the digest of its list: same list, nothing to do.
+digest = $(shell $(PYTHON) -c 'import hashlib; print(hashlib.sha256(open("$(1)", "rb").read()).hexdigest()[:16])')
+RUN_STAMP := $(VENV)/.installed-run-$(call digest,requirements.txt)
+DEV_STAMP := $(VENV)/.installed-dev-$(call digest,requirements-dev.txt)
+
+# What a server on the internet would have, for checks that ask for it.
+PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.2 \
+	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test test-postgres check format lock
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(DEV_STAMP) ## install into .venv all that running and testing need
+
+run: $(RUN_STAMP) ## run the server until Ctrl-C, without demo data
+	@exec $(BIN)/python manage.py up $(ARGS)
+
+demo: $(RUN_STAMP) ## show the product at work, then stay up; ONCE=1 ends after the check
+	@exec $(BIN)/python manage.py demo $(if $(ONCE),--once) $(ARGS)
+
+test: $(DEV_STAMP) ## run all tests; says why one is skipped, for want of a service
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-postgres: $(DEV_STAMP) ## run all tests on a throwaway PostgreSQL server
+	$(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	env $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/pytest -q tests/test_architecture.py tests/test_docs.py
+
+format: $(DEV_STAMP) ## put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Needs uv on PATH. The lists hold names, versions and hashes, no download addresses.
+lock: ## compile requirements*.txt anew from pyproject.toml
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header pyproject.toml -o requirements.txt
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+# An interrupted or half-removed environment has no pip that runs: made anew.
+$(RUN_STAMP):
+	@echo "Installing what the server needs into $(VENV) ..."
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes -r requirements.txt
+	@rm -f $(VENV)/.installed-run-*
+	@touch $@
+
+$(DEV_STAMP): | $(RUN_STAMP)
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@rm -f $(VENV)/.installed-dev-*
+	@touch $@
