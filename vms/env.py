@@ -1,0 +1,178 @@
+"""The settings operators make: environment variables VMS_..., typed and refused loudly.
+
+This module is the single list of them. `docs/configuration.md` describes each one, and a test
+fails when one is missing there. It imports no Django, so the supervisor can read it early.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vms.values import (
+    one_of,
+    parse_allowed_hosts,
+    parse_bool,
+    parse_database_url,
+    parse_host,
+    parse_key,
+    parse_path,
+    parse_proxies,
+    parse_public_url,
+    parse_redis_url,
+    parse_text,
+    parse_zone,
+    whole,
+)
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+class BadSetting(Exception):
+    """A VMS_ variable cannot be used; the message names it and says what to write instead."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable: `parse` turns its text into a value or raises ValueError with the cure."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    help: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("VMS_DATA_DIR", parse_path, PROJECT_DIR / "var", "where everything is kept"),
+    Setting("VMS_ARCHIVE_DIR", parse_path, None, "recordings; default: archive in the data folder"),
+    Setting(
+        "VMS_STORAGE_DIR", parse_path, None, "finished files; default: storage in the data folder"
+    ),
+    Setting(
+        "VMS_DATABASE_URL",
+        parse_database_url,
+        None,
+        "the database; default: SQLite in the data folder",
+    ),
+    Setting(
+        "VMS_REDIS_URL",
+        parse_redis_url,
+        None,
+        "the broker; default: an embedded Valkey server started by `up`",
+    ),
+    Setting(
+        "VMS_SECRET_KEY",
+        parse_key,
+        None,
+        "signs sessions and links; default: kept in the data folder",
+    ),
+    Setting(
+        "VMS_DEBUG", parse_bool, False, "Django's debug pages; never on a server that others reach"
+    ),
+    Setting("VMS_HOST", parse_host, "127.0.0.1", "address the web process listens on"),
+    Setting("VMS_PORT", whole(0, 65535), 8000, "port the web process listens on"),
+    Setting("VMS_PUBLIC_URL", parse_public_url, None, "address that absolute links are made with"),
+    Setting(
+        "VMS_ALLOWED_HOSTS",
+        parse_allowed_hosts,
+        None,
+        "host names that clients may use",
+    ),
+    Setting("VMS_TRUSTED_PROXIES", parse_proxies, [], "proxies whose X-Forwarded headers count"),
+    Setting("VMS_TIME_ZONE", parse_zone, "UTC", "zone of the operator pages"),
+    Setting("VMS_FFMPEG", parse_path, None, "ffmpeg to use; default: the bundled one, then PATH"),
+    Setting("VMS_LOG_FORMAT", one_of("console", "json"), "console", "how log lines look"),
+    Setting(
+        "VMS_LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "least level logged"
+    ),
+    Setting("VMS_ACCESS_TOKEN_SECONDS", whole(60, 86_400), 3600, "life of an access token"),
+    Setting(
+        "VMS_REFRESH_TOKEN_SECONDS", whole(600, 31_536_000), 2_592_000, "life of a session unused"
+    ),
+    Setting(
+        "VMS_EXPORT_TTL_SECONDS", whole(60, 31_536_000), 10_800, "how long a finished file is kept"
+    ),
+    Setting("VMS_CLEANUP_INTERVAL_SECONDS", whole(5, 86_400), 600, "time between two clean-ups"),
+    Setting(
+        "VMS_RECONCILE_INTERVAL_SECONDS", whole(1, 3600), 30, "time between two looks for lost jobs"
+    ),
+    Setting("VMS_EXPORT_MAX_SECONDS", whole(1, 604_800), 86_400, "longest interval of one export"),
+    Setting("VMS_EXPORT_MAX_CAMERAS", whole(1, 1000), 16, "most cameras in one request"),
+    Setting(
+        "VMS_EXPORT_MAX_ACTIVE", whole(1, 100_000), 100, "exports one user may have in progress"
+    ),
+    Setting("VMS_EXPORT_CONCURRENCY", whole(1, 256), 2, "exports one worker makes at a time"),
+    Setting("VMS_EXPORT_MAX_ATTEMPTS", whole(1, 20), 3, "attempts before an export has failed"),
+    Setting(
+        "VMS_EXPORT_LEASE_SECONDS",
+        whole(5, 3600),
+        60,
+        "silence after which a worker counts as lost",
+    ),
+    Setting(
+        "VMS_EXPORT_ENGINE",
+        one_of("auto", "splice", "ffmpeg"),
+        "auto",
+        "what makes files; auto splices wherever it can",
+    ),
+    Setting(
+        "VMS_EXPORT_STALL_SECONDS", whole(5, 3600), 60, "no progress for so long: ffmpeg is stopped"
+    ),
+    Setting(
+        "VMS_EXPORT_RESERVE_BYTES",
+        whole(0, 2**60),
+        256 * 2**20,
+        "room on the disk exports leave free",
+    ),
+    Setting("VMS_SEGMENT_SECONDS", whole(1, 3600), 10, "length of the segments we record"),
+    Setting(
+        "VMS_SEGMENT_SETTLE_SECONDS",
+        whole(0, 3600),
+        5,
+        "a file changed so lately is still being written",
+    ),
+    Setting(
+        "VMS_SCAN_INTERVAL_SECONDS",
+        whole(1, 86_400),
+        30,
+        "time between two scans of watched folders",
+    ),
+    Setting("VMS_ARCHIVE_DAYS", whole(0, 36_500), 0, "days recordings are kept; 0 = for ever"),
+    Setting("VMS_PUSH_APP_KEY", parse_text, "vms", "Pusher app key clients connect with"),
+)
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read every VMS_ variable; an empty one counts as absent.
+
+    Raises:
+        BadSetting: a value cannot be used, or the name is not one of ours (a slip of the pen
+            must not silently leave a default in force).
+    """
+    source = os.environ if environ is None else environ
+    refuse_unknown(name for name in source if name.startswith("VMS_"))
+    return {setting.name: read_one(setting, source) for setting in SETTINGS}
+
+
+def read_one(setting: Setting, source: Mapping[str, str]) -> Any:
+    text = source.get(setting.name, "")
+    if not text.strip():
+        return setting.default
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise BadSetting(f"{setting.name} cannot be used: {error}.") from error
+
+
+def refuse_unknown(names: Any) -> None:
+    for name in names:
+        if name not in BY_NAME:
+            close = difflib.get_close_matches(name, BY_NAME, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see docs/configuration.md."
+            raise BadSetting(f"{name} is not a setting of VMS; {hint}")

@@ -1,0 +1,101 @@
+"""Log lines: readable in a terminal or JSON, with ids, never with the credentials of an address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+# user:password@ of any address; up to the last @, since passwords hold some.
+CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+# Parameters of query strings that sign somebody in or sign for somebody.
+SECRETS = (
+    "user(?:name)?|usr|login|pass(?:wd|word|wort)?|pwd|psw|auth|authorization|(?:api_?|app_?)?key"
+    "|(?:client_?)?secret|sig|signature|(?:access_?|refresh_?)?token|ticket|session(?:_?id)?"
+)
+TOKENS = re.compile(rf"(?i)([?&;](?:{SECRETS})=)[^&;\s\"']+")
+LINKS = re.compile(r"(/storage/)[^/\s]+")
+
+
+def redact(text: str) -> str:
+    """Remove from *text* what opens doors.
+
+    That is user and password of every address, secrets in query strings, the secrets of links.
+    """
+    return LINKS.sub(r"\1***", TOKENS.sub(r"\1***", CREDENTIALS.sub("", text)))
+
+
+def redact_value(value: Any) -> Any:
+    """Redact *value*: a text, what containers hold, what an exception says; others are as safe."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, BaseException):
+        return redact(f"{type(value).__name__}: {value}")
+    if isinstance(value, Mapping):
+        return {key: redact_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact_value(item) for item in value]
+    return value
+
+
+def redact_event(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Redact every value of a log event (a structlog processor)."""
+    for key, value in event.items():
+        # Those with an underscore are structlog's own and are not written.
+        if not key.startswith("_"):
+            event[key] = redact_value(value)
+    return event
+
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    redact_event,
+]
+
+
+def logging_config(style: str, level: str) -> dict[str, Any]:
+    """Make the value of Django's LOGGING; *style* is `console` or `json`.
+
+    Structlog's own loggers and those of libraries end in the same handler and look the same.
+    """
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structlog": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processor": renderer,
+                "foreign_pre_chain": SHARED,
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django.server": {"level": "WARNING"},
+            "uvicorn.access": {"level": "WARNING"},
+            "celery.redirected": {"level": "WARNING"},
+            # Requests and tasks have one line each already, with their ids.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "django.request": {"level": "ERROR"},
+        },
+    }

@@ -1,0 +1,1 @@
+"""Reading and writing mp4 boxes, without Django."""

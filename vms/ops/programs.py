@@ -1,0 +1,73 @@
+"""The programs `up` runs, in the order they start."""
+
+from __future__ import annotations
+
+import sys
+
+from vms.env import PROJECT_DIR
+from vms.ops.children import Program
+
+# The words of `up --only` and the programs each stands for.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "web": ("web",),
+    "worker": ("worker-exports", "worker-default"),
+    "worker-exports": ("worker-exports",),
+    "worker-default": ("worker-default",),
+    "beat": ("beat",),
+    "recorder": ("recorder",),
+}
+ORDER = ("web", "worker-exports", "worker-default", "beat", "recorder")
+NEED_BROKER = frozenset({"web", "worker-exports", "worker-default", "beat"})
+# Those that put jobs into the queue and those that take them out.
+ENDS_OF_QUEUE = frozenset({"web", "worker-exports", "worker-default"})
+DEFAULT_CONCURRENCY = 2
+
+
+class UnknownProgram(Exception):
+    """A word of `--only` names no program; the message lists those that exist."""
+
+
+def chosen_names(only: str | None) -> list[str]:
+    """Turn the text of `--only` into program names in starting order; None means all."""
+    if only is None:
+        return list(ORDER)
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    unknown = [word for word in words if word not in GROUPS]
+    if unknown or not words:
+        raise UnknownProgram(
+            f"--only {', '.join(unknown) or only}: write one or more of {', '.join(GROUPS)}, "
+            "separated by commas."
+        )
+    wanted = {name for word in words for name in GROUPS[word]}
+    return [name for name in ORDER if name in wanted]
+
+
+def worker_program(queue: str, concurrency: int) -> Program:
+    """Describe the worker of one queue.
+
+    Gossip and mingle, workers talking among themselves, serve nothing here and delay the start.
+    """
+    return Program(
+        name=f"worker-{queue}",
+        command=[
+            *celery("worker", "-Q", queue, "-n", f"{queue}@%h"),
+            *("--pool", "prefork", "--concurrency", str(concurrency)),
+            *("--without-gossip", "--without-mingle"),
+        ],
+    )
+
+
+def beat_program() -> Program:
+    return Program(name="beat", command=celery("beat", "--pidfile="))
+
+
+def recorder_program() -> Program:
+    return Program(name="recorder", command=manage("record"))
+
+
+def celery(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "-A", "vms", *arguments]
+
+
+def manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(PROJECT_DIR / "manage.py"), *arguments]

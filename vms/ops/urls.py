@@ -1,0 +1,12 @@
+"""Addresses of the start page and of the health check."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from vms.ops.views import healthz, index
+
+urlpatterns = [
+    path("", index, name="index"),
+    path("healthz", healthz, name="healthz"),
+]

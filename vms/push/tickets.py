@@ -1,0 +1,54 @@
+"""Short-lived secrets kept in the shared cache: socket tickets and signed subscriptions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+from django.core.cache import cache
+
+TICKET_SECONDS = 30
+GRANT_SECONDS = 300
+TICKET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def issue_ticket(session_id: str) -> str:
+    """Make a ticket that opens one socket for this session within TICKET_SECONDS.
+
+    Browsers can put no header on a socket, and an address may end up in logs; so what goes into
+    the address is worth nothing after its first use.
+    """
+    ticket = secrets.token_urlsafe(32)
+    cache.set(ticket_key(ticket), session_id, TICKET_SECONDS)
+    return ticket
+
+
+def take_ticket(ticket: str) -> str | None:
+    """Use a ticket up; None when it is unknown, late or was used before."""
+    if not TICKET.fullmatch(ticket):
+        return None
+    key = ticket_key(ticket)
+    session_id: str | None = cache.get(key)
+    # Of two that come at once only one finds something to delete.
+    return session_id if cache.delete(key) else None
+
+
+def remember_grant(socket_id: str, channel: str, session_id: str) -> None:
+    """Note which session a subscription was signed for: the signature itself does not say it."""
+    cache.set(grant_key(socket_id, channel), session_id, GRANT_SECONDS)
+
+
+def granted_session(socket_id: str, channel: str) -> str | None:
+    """Name the session a subscription was signed for; None when that was too long ago."""
+    session_id: str | None = cache.get(grant_key(socket_id, channel))
+    return session_id
+
+
+def ticket_key(ticket: str) -> str:
+    return f"push.ticket.{hashlib.sha256(ticket.encode()).hexdigest()}"
+
+
+def grant_key(socket_id: str, channel: str) -> str:
+    told = hashlib.sha256(f"{socket_id}:{channel}".encode("utf-8", "replace"))
+    return f"push.grant.{told.hexdigest()}"
