@@ -1,0 +1,199 @@
+"""What is recorded and where: cameras, their streams, the archive's segments, who may see them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from cameras.timeline import Interval
+
+
+class CameraGroup(models.Model):
+    name = models.CharField(max_length=255)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Camera(models.Model):
+    """A place that is filmed; what it delivers are its streams."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    name = models.CharField(max_length=255)
+    group = models.ForeignKey(
+        CameraGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="cameras"
+    )
+    is_public = models.BooleanField(default=False, help_text="anybody may watch it")
+    archive_storage_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="empty: as VMS_ARCHIVE_DAYS says; 0: for ever"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CameraAccess(models.Model):
+    """A user may see a camera; `blocked` keeps the row but refuses the footage."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        BLOCKED = "blocked"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="camera_access"
+    )
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="access")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.ACTIVE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "camera access"
+        constraints = (
+            models.UniqueConstraint(fields=["user", "camera"], name="camera_access_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.status} {self.camera_id}"
+
+
+class Stream(models.Model):
+    """One picture a camera delivers, recorded into one archive.
+
+    `url` may hold credentials: it is never serialised, logged or shown with them; use
+    `shown_url`.
+    """
+
+    class Type(models.TextChoices):
+        HIGH = "high"
+        LOW = "low"
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        INACTIVE = "inactive"
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="streams")
+    type = models.CharField(max_length=8, choices=Type.choices, default=Type.HIGH)
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    url = models.CharField(
+        max_length=1000, blank=True, help_text="rtsp:, http:, file: or demo:; empty: not recorded"
+    )
+    is_enabled = models.BooleanField(default=True)
+    status = models.CharField(max_length=16, choices=Status.choices, null=True, blank=True)  # noqa: DJ001 - null on the wire too
+    has_sound = models.BooleanField(default=False)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    disconnections_count = models.PositiveIntegerField(default=0)
+    longest_segment = models.DurationField(
+        default=timedelta, help_text="bounds the search for segments that touch an interval"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("camera_id", "type")
+        constraints = (
+            models.UniqueConstraint(fields=["camera", "type"], name="stream_camera_type_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.type}"
+
+
+class ArchiveFolder(models.Model):
+    """A folder whose files are segments of one stream, and how their names tell when they begin."""
+
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="folders")
+    path = models.CharField(max_length=1000, help_text="absolute; read in place, never written")
+    layout = models.CharField(
+        max_length=255, help_text="vms, mediamtx, frigate or a strftime pattern"
+    )
+    is_own = models.BooleanField(
+        default=False, help_text="our recorder writes it; retention deletes only here"
+    )
+    is_watched = models.BooleanField(default=False, help_text="scanned again and again")
+    scanned_at = models.DateTimeField(null=True, blank=True)
+    scan_lease_until = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="nobody else follows it before; in the past: when it last had its turn",
+    )
+    scan_resumes_after = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="where a scan ran out of time"
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["stream", "path"], name="archive_folder_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stream_id} {self.layout}"
+
+
+class SegmentQuerySet(models.QuerySet["Segment"]):
+    def touching(self, interval: Interval, longest: timedelta) -> SegmentQuerySet:
+        """Segments with at least an instant in *interval*, by begin.
+
+        *longest* is the stream's longest segment: it bounds how far back one can begin, so the
+        index on (stream, begin) answers without reading the stream's whole past.
+        """
+        return self.filter(
+            begin__lt=interval.end, begin__gt=interval.begin - longest, end__gt=interval.begin
+        ).order_by("begin", "id")
+
+
+class Segment(models.Model):
+    """One closed file of a stream's archive: the pictures of `[begin, end)`.
+
+    `path` is relative to its folder. `size` and `mtime_ns` tell whether the file is still the one
+    that was indexed. `config` is a hash of codecs and their parameters: segments that share it can
+    be joined without thought.
+    """
+
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="segments")
+    folder = models.ForeignKey(ArchiveFolder, on_delete=models.CASCADE, related_name="segments")
+    path = models.CharField(max_length=500)
+    begin = models.DateTimeField()
+    end = models.DateTimeField()
+    size = models.BigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    video_codec = models.CharField(max_length=32)
+    audio_codec = models.CharField(max_length=32, blank=True)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    config = models.CharField(max_length=32)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SegmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["folder", "path"], name="segment_file_once"),
+            models.CheckConstraint(
+                condition=Q(end__gt=models.F("begin")), name="segment_has_length"
+            ),
+        )
+        indexes = (models.Index(fields=["stream", "begin"], name="segment_stream_begin"),)
+
+    def __str__(self) -> str:
+        return f"{self.stream_id} {self.begin:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.begin, self.end)
