@@ -1,0 +1,182 @@
+"""Which packets of which segment an interval needs. Pure; times are wall nanoseconds.
+
+Every segment is put on the wall clock by its own begin and used up to where the next one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+
+from cameras.timeline import Interval
+from exports.clock import NS, Nanoseconds, nanoseconds, scale
+from vms.media.probe import MediaFile, Track
+
+# Between two segments the picture before is held for so long; anything longer is a gap.
+HOLD_NS = NS // 5
+
+
+class Cut(StrEnum):
+    """Where the file begins: at the very picture asked for, or at the keyframe before it."""
+
+    EXACT = "exact"
+    KEYFRAME = "keyframe"
+
+
+@dataclass(frozen=True)
+class SegmentMedia:
+    """One segment as the planner sees it: its row's id, when its first picture is, its packets."""
+
+    id: int
+    begin: datetime
+    media: MediaFile
+
+
+@dataclass(frozen=True)
+class Span:
+    """Packets `first` up to but not including `stop` of a track, in file order."""
+
+    first: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.first
+
+    def slice(self) -> slice:
+        return slice(self.first, self.stop)
+
+
+@dataclass
+class Placed:
+    """A segment with the wall times of its pictures and the bounds within which it is used."""
+
+    segment: SegmentMedia
+    times: Nanoseconds
+    begin: int
+    end: int
+    continues: bool = False
+    cut_short: bool = False
+
+
+def choose_segments(asked: Interval, segments: Iterable[SegmentMedia]) -> list[Placed]:
+    """Put segments on the wall clock, each used up to where the next one begins.
+
+    A segment that lies wholly inside one before it is a duplicate and left out.
+    """
+    length = nanoseconds(asked.duration)
+    chosen: list[Placed] = []
+    for segment in sorted(segments, key=lambda item: (item.begin, item.id)):
+        placed = place(asked.begin, segment)
+        if chosen and placed.end <= chosen[-1].end:
+            continue
+        if placed.end + HOLD_NS <= 0 or placed.begin >= length:
+            continue
+        if chosen:
+            placed.continues = placed.begin - chosen[-1].end <= HOLD_NS
+            chosen[-1].cut_short = placed.begin < chosen[-1].end
+            chosen[-1].end = min(chosen[-1].end, placed.begin)
+        chosen.append(placed)
+    if chosen and is_spent(chosen):
+        del chosen[0]
+    return chosen
+
+
+def is_spent(chosen: Sequence[Placed]) -> bool:
+    """Say whether the first one shows nothing: it ended before the asked begin.
+
+    Its last picture counts while it is held until the next segment begins.
+    """
+    if len(chosen) > 1 and chosen[1].continues:
+        return chosen[1].begin <= 0
+    return chosen[0].end <= 0
+
+
+def place(zero: datetime, segment: SegmentMedia) -> Placed:
+    track = segment.media.video
+    offset = nanoseconds(segment.begin - zero)
+    times = offset + scale(track.pts, track.time_base) - round(track.begin * NS)
+    end = offset + round((track.end - track.begin) * NS)
+    return Placed(segment, times, offset, end)
+
+
+@dataclass
+class Draft:
+    """A slice whose place in the result is not known yet; times are wall times."""
+
+    placed: Placed
+    video: Span
+    begin: int
+    end: int
+    shown: int
+
+
+def trim(asked: Interval, placed: Placed, cut: Cut, warnings: list[str]) -> Draft | None:
+    """Take the packets of one segment that the interval needs, None when it needs none."""
+    length = nanoseconds(asked.duration)
+    track = placed.segment.media.video
+    end = min(placed.end, length)
+    first = first_packet(placed, track, warnings)
+    if first is None:
+        return None
+    begin = shown_begin(placed, first, cut)
+    stop = last_packet(placed, end, length, warnings)
+    inside = placed.times[first:stop]
+    shown = int(np.count_nonzero((inside >= begin) & (inside < end)))
+    if shown == 0 or end <= begin:
+        return None
+    return Draft(placed, Span(first, stop), begin, end, shown)
+
+
+def first_packet(placed: Placed, track: Track, warnings: list[str]) -> int | None:
+    """Find the packet decoding starts with: the last keyframe at or before the asked begin.
+
+    A segment used from its start keeps all its packets while it continues the one before;
+    otherwise pictures before its first keyframe cannot be decoded.
+    """
+    keys = np.flatnonzero(track.key)
+    if placed.begin >= 0 and placed.continues and not track.hidden.any():
+        return 0
+    if len(keys) == 0:
+        warnings.append(f"{spoken(placed)}: no keyframe, left out")
+        return None
+    if keys[0] > 0:
+        warnings.append(f"{spoken(placed)}: {int(keys[0])} pictures before its first keyframe")
+    before = keys[placed.times[keys] <= max(0, placed.begin)]
+    return int(before[-1]) if len(before) else int(keys[0])
+
+
+def shown_begin(placed: Placed, first: int, cut: Cut) -> int:
+    """Return the wall time of the first picture shown: the one on screen at the asked begin."""
+    times = placed.times[first:]
+    if cut is Cut.KEYFRAME:
+        return int(times[0])
+    on_screen = times[times <= 0]
+    floor = int(times[0])  # leading pictures of an open GOP come before their keyframe
+    return max(floor, int(on_screen.max())) if len(on_screen) else int(times[times >= floor].min())
+
+
+def last_packet(placed: Placed, end: int, length: int, warnings: list[str]) -> int:
+    """Return the packet to stop before, so that every picture that begins before *end* is in.
+
+    Pictures that are decoded earlier than they are shown may begin after *end*. At the end of the
+    file they are hidden. Where the next segment takes over, they would show through: the pictures
+    stop before the first of them, and what that leaves out is said.
+    """
+    if not placed.cut_short or end == length:
+        inside = np.flatnonzero(placed.times < end)
+        return int(inside[-1]) + 1 if len(inside) else 0
+    outside = np.flatnonzero(placed.times >= end)
+    stop = int(outside[0]) if len(outside) else len(placed.times)
+    if left_out := len(placed.times) - stop:
+        warnings.append(
+            f"{spoken(placed)}: {left_out} pictures left out, the next segment overlaps them"
+        )
+    return stop
+
+
+def spoken(placed: Placed) -> str:
+    return f"segment of {placed.segment.begin:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,1 @@
+"""The engines that make files, behind one interface and one verifier."""

@@ -1,0 +1,66 @@
+"""Why an export cannot be made. Each carries a code for programs and a sentence for people."""
+
+from __future__ import annotations
+
+
+class ExportError(Exception):
+    """An export cannot be made.
+
+    `code` is stable and machine readable, `message` says what happened and what to do, without
+    any path; `may_pass` tells that another attempt can end better.
+    """
+
+    code = "failed"
+    may_pass = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NoFootage(ExportError):
+    code = "no_footage"
+
+
+class HasGaps(ExportError):
+    code = "gaps"
+
+
+class CodecChanged(ExportError):
+    code = "codec_change"
+
+
+class NoRoom(ExportError):
+    code = "no_room"
+
+
+class SegmentChanged(ExportError):
+    """A segment was deleted, cut short or rewritten between the plan and the cut."""
+
+    code = "archive_changed"
+    may_pass = True
+
+
+class EngineFailed(ExportError):
+    code = "engine_failed"
+    may_pass = True
+
+
+class NotVerified(ExportError):
+    """What the engine made is not what was planned; it is never published."""
+
+    code = "not_verified"
+    may_pass = True
+
+
+class StorageFailed(ExportError):
+    code = "storage_failed"
+    may_pass = True
+
+
+class Cancelled(Exception):
+    """The owner cancelled the job while it ran."""
+
+
+class LeaseLost(Exception):
+    """The job belongs to another worker now; whatever this one made is to be dropped."""

@@ -1,0 +1,73 @@
+"""What happens every few minutes: expired files go, lost jobs come back, strays are removed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from exports import states, storage
+from exports.models import ExportJob
+
+log = structlog.get_logger(__name__)
+
+
+def expire_files(now: datetime) -> list[UUID]:
+    """Expire every ready job whose time has come: row first, file second.
+
+    A file that cannot be removed now is a stray for the next round.
+    """
+    due = ExportJob.objects.filter(state=ExportJob.State.READY, expires_at__lte=now)
+    expired: list[UUID] = []
+    for job_id, name in due.values_list("pk", "file"):
+        if not states.expire(job_id, now):
+            continue
+        expired.append(job_id)
+        try:
+            storage.delete(name)
+        except OSError:
+            log.exception("an expired file could not be removed", job=str(job_id))
+    return expired
+
+
+def requeue_lost(now: datetime) -> list[UUID]:
+    """Take jobs from silent workers; return those that need a new message in the queue."""
+    requeued = states.requeue_lost(
+        now, settings.EXPORT_LEASE, settings.VMS["VMS_EXPORT_MAX_ATTEMPTS"]
+    )
+    for job_id in requeued:
+        log.warning("a lost export is queued again", job=str(job_id))
+    return requeued
+
+
+def remove_strays(now: datetime) -> int:
+    """Remove files of ours that no job knows; returns how many.
+
+    Each is looked up right before it is removed, so a job that finishes meanwhile keeps its file.
+    """
+    removed = 0
+    for name in storage.strays(now - storage.GRACE):
+        if is_known(name):
+            continue
+        try:
+            storage.delete(name)
+        except OSError:
+            log.exception("a stray file could not be removed")
+            continue
+        removed += 1
+    return removed
+
+
+def is_known(name: str) -> bool:
+    """Say whether a file is the one of a ready job, or of the attempt that is running."""
+    match = storage.OWN_NAME.fullmatch(name.rpartition("/")[2])
+    if match is None:
+        return True
+    job = ExportJob.objects.filter(pk=UUID(match["job"])).first()
+    if job is None:
+        return False
+    if job.state == ExportJob.State.RUNNING:
+        return job.attempt == int(match["attempt"])
+    return job.state == ExportJob.State.READY and job.file == name

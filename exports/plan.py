@@ -1,0 +1,223 @@
+"""What goes into a file: from segments and an interval to an exact list of packets. Pure.
+
+Times are whole nanoseconds. *Wall* times count from the asked begin, *output* times from the
+first picture shown in the result. Every segment is placed by its own wall clock, so errors of one
+never move the next (`docs/design/export-plan.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+
+from cameras.timeline import Interval
+from exports.clock import NS, Nanoseconds, between, nanoseconds, scale
+from exports.cutting import HOLD_NS, Cut, Draft, SegmentMedia, Span, choose_segments, trim
+from exports.errors import CodecChanged, HasGaps, NoFootage
+from exports.sound import Sound
+from vms.media.probe import Track
+
+
+class Gaps(StrEnum):
+    """What becomes of time without footage between pictures; before and after them is none."""
+
+    COLLAPSE = "collapse"
+    KEEP = "keep"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The used part of one segment.
+
+    A packet with presentation time `t` seconds on the file's clock is presented at
+    `t - origin` seconds plus `offset_ns` in the result; negative results are lead-in, hidden.
+    `begin` and `end` bound what is shown, as wall clock.
+    """
+
+    segment: SegmentMedia
+    video: Span
+    audio: Span
+    offset_ns: int
+    begin: datetime
+    end: datetime
+
+    @property
+    def origin(self) -> Fraction:
+        return self.segment.media.video.begin
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """Everything an engine needs and a verifier compares with.
+
+    `shown` counts the pictures a player shows, `duration_ns` is the length it shows them for.
+    `gaps` are the parts of the asked interval without footage, `warnings` what was left out and
+    why, in words. `configs` counts the different video configurations among the slices.
+    """
+
+    asked: Interval
+    cut: Cut
+    gap_policy: Gaps
+    slices: tuple[Slice, ...]
+    gaps: tuple[Interval, ...]
+    duration_ns: int
+    shown: int
+    configs: int
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def begin(self) -> datetime:
+        """The instant of the first picture shown."""
+        return self.slices[0].begin
+
+    @property
+    def end(self) -> datetime:
+        return self.slices[-1].end
+
+    @property
+    def video(self) -> Track:
+        return self.slices[0].segment.media.video
+
+    @property
+    def time_base(self) -> Fraction:
+        """The clock of the pictures: that of the segments, a fine one where they differ."""
+        bases = {part.segment.media.video.time_base for part in self.slices}
+        return bases.pop() if len(bases) == 1 else Fraction(1, 90_000)
+
+    @property
+    def duration(self) -> timedelta:
+        return timedelta(microseconds=round(self.duration_ns / 1000))
+
+    @property
+    def audio(self) -> Track | None:
+        """The sound track whose format the result takes, None when there is no sound."""
+        return next((s.segment.media.audio for s in self.slices if len(s.audio)), None)
+
+    @property
+    def video_packets(self) -> int:
+        return sum(len(part.video) for part in self.slices)
+
+    @property
+    def audio_packets(self) -> int:
+        return sum(len(part.audio) for part in self.slices)
+
+    @property
+    def payload(self) -> int:
+        """Bytes of all packets."""
+        total = 0
+        for part in self.slices:
+            media = part.segment.media
+            total += int(media.video.size[part.video.slice()].sum())
+            if media.audio is not None:
+                total += int(media.audio.size[part.audio.slice()].sum())
+        return total
+
+    @property
+    def lead_in_ns(self) -> int:
+        """Length of the hidden part before the first picture, at least 0."""
+        first = self.slices[0]
+        times = output_times(first, first.segment.media.video, first.video)
+        return max(0, -int(times.min()))
+
+
+def make_plan(
+    asked: Interval,
+    segments: Iterable[SegmentMedia],
+    *,
+    cut: Cut = Cut.EXACT,
+    gaps: Gaps = Gaps.COLLAPSE,
+    skipped: Iterable[str] = (),
+) -> ExportPlan:
+    """Plan the file of *asked* from *segments* (in any order; they may overlap or repeat).
+
+    *skipped* says in words which segments could not be read; it goes into the warnings.
+
+    Raises:
+        NoFootage: no segment has a picture in the interval.
+        HasGaps: there are gaps and the policy is to fail.
+        CodecChanged: the interval holds two video codecs; the message names the instant.
+    """
+    placed = choose_segments(asked, segments)
+    warnings = list(skipped)
+    drafts = [draft for draft in (trim(asked, item, cut, warnings) for item in placed) if draft]
+    if not drafts:
+        raise NoFootage("There is no footage in the interval; choose another one.")
+    refuse_codec_change(drafts)
+    found = gaps_between(asked, drafts)
+    if found and gaps is Gaps.FAIL:
+        raise HasGaps(f"Footage is missing from {found[0].begin:%Y-%m-%d %H:%M:%S} UTC.")
+    return assemble(asked, drafts, found, cut, gaps, warnings)
+
+
+def refuse_codec_change(drafts: Sequence[Draft]) -> None:
+    codec = drafts[0].placed.segment.media.video.codec
+    for draft in drafts:
+        if draft.placed.segment.media.video.codec != codec:
+            instant = draft.placed.segment.begin
+            raise CodecChanged(
+                f"The camera changed its video codec at {instant:%Y-%m-%d %H:%M:%S} UTC; "
+                "export the parts before and after that instant."
+            )
+
+
+def gaps_between(asked: Interval, drafts: Sequence[Draft]) -> list[Interval]:
+    """List what the interval asks for and no draft shows, each longer than a held picture."""
+    found: list[Interval] = []
+    at = 0
+    for draft in drafts:
+        if draft.begin - at > HOLD_NS:
+            found.append(between(asked, at, draft.begin))
+        at = draft.end
+    length = nanoseconds(asked.duration)
+    if length - at > HOLD_NS:
+        found.append(between(asked, at, length))
+    return found
+
+
+def assemble(
+    asked: Interval,
+    drafts: Sequence[Draft],
+    found: Sequence[Interval],
+    cut: Cut,
+    policy: Gaps,
+    warnings: list[str],
+) -> ExportPlan:
+    """Give every draft its place in the result, and its sound."""
+    slices: list[Slice] = []
+    sound = Sound(drafts)
+    removed = end = drafts[0].begin
+    for draft, following in zip(drafts, [*drafts[1:], None], strict=True):
+        if policy is not Gaps.KEEP and draft.begin - end > HOLD_NS:
+            removed += draft.begin - end
+        end = draft.end
+        slices.append(
+            Slice(
+                segment=draft.placed.segment,
+                video=draft.video,
+                audio=sound.span(draft, following, warnings),
+                offset_ns=draft.placed.begin - removed,
+                begin=asked.begin + timedelta(microseconds=draft.begin / 1000),
+                end=asked.begin + timedelta(microseconds=draft.end / 1000),
+            )
+        )
+    return ExportPlan(
+        asked=asked,
+        cut=cut,
+        gap_policy=policy,
+        slices=tuple(slices),
+        gaps=tuple(found),
+        duration_ns=end - removed,
+        shown=sum(draft.shown for draft in drafts),
+        configs=len({draft.placed.segment.media.video.config for draft in drafts}),
+        warnings=tuple(warnings),
+    )
+
+
+def output_times(part: Slice, track: Track, span: Span) -> Nanoseconds:
+    """Return the output times of a slice's packets, in file order."""
+    origin = round(part.origin * NS)
+    return scale(track.pts[span.slice()], track.time_base) - origin + part.offset_ns

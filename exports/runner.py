@@ -1,0 +1,223 @@
+"""Making the file of one job: claim, plan, render, verify, publish, finish or fail."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from cameras.archive.index import OutsideFolder, absolute_path, segments_touching
+from cameras.timeline import Interval
+from exports import states, storage
+from exports.cutting import HOLD_NS, Cut, SegmentMedia
+from exports.engines.base import Engine
+from exports.engines.ffmpeg import FfmpegEngine
+from exports.engines.splice import SpliceEngine, can_splice
+from exports.engines.verify import verify
+from exports.errors import Cancelled, EngineFailed, ExportError, LeaseLost, NoFootage
+from exports.lease import Lease, Told
+from exports.models import ExportJob
+from exports.plan import ExportPlan, Gaps, make_plan
+from vms.media.ffmpeg import NoFfmpeg, find_ffmpeg
+from vms.media.probe import UnreadableMedia
+from vms.media.segment import read_segment
+
+log = structlog.get_logger(__name__)
+
+# Shares of the progress bar: reading the archive, making the file; the rest is checking it.
+PLANNED, RENDERED, VERIFIED = 5, 90, 95
+# A disk that does less than this is taken for one that does not answer.
+SLOWEST_BYTES_PER_SECOND = 2_000_000
+BROKE_DOWN = "The server broke down while making the file; order it again."
+
+
+def run_export(job_id: UUID, told: Told) -> ExportJob | None:
+    """Make the file of a queued job, attempt by attempt; None when it was not ours to make.
+
+    *told* hears the progress, at most every half second. Returns the job as it ended: ready,
+    failed or cancelled.
+    """
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    while job := states.claim(job_id, owner, timezone.now()):
+        if run_attempt(job, told):
+            return ExportJob.objects.get(pk=job_id)
+    return None
+
+
+def run_attempt(job: ExportJob, told: Told) -> bool:
+    """Make one attempt; False when the job is queued again or belongs to somebody else.
+
+    Whatever goes wrong ends here: a job is never left running by a worker that gave up on it.
+    """
+    bound = log.bind(job=str(job.pk), attempt=job.attempt)
+    try:
+        make_file(job, Lease(job, told))
+        bound.info("export ready")
+    except Cancelled:
+        bound.info("export cancelled")
+        return states.settle_cancelled(job, timezone.now())
+    except LeaseLost:
+        bound.warning("export taken over by another worker")
+        return False
+    except ExportError as error:
+        bound.warning("export attempt failed", code=error.code, reason=error.message)
+        return settle_failed(job, error)
+    except OSError as error:
+        bound.exception("export met a broken disk")
+        return settle_failed(job, storage.failed(error))
+    except Exception:  # noqa: BLE001 - the last place where a job can still be settled
+        bound.exception("export attempt broke down")
+        return settle_failed(job, EngineFailed(BROKE_DOWN))
+    return True
+
+
+def settle_failed(job: ExportJob, error: ExportError) -> bool:
+    """Give the job back for another attempt, or fail it; a wish to cancel goes first."""
+    now = timezone.now()
+    if states.settle_cancelled(job, now):
+        return True
+    if error.may_pass and job.attempt < settings.VMS["VMS_EXPORT_MAX_ATTEMPTS"]:
+        return not states.give_back(job, now) and states.settle_cancelled(job, now)
+    return states.fail(job, now, error.code, error.message)
+
+
+def make_file(job: ExportJob, lease: Lease) -> None:
+    """Plan, render, verify, publish, finish; nothing half-made is left.
+
+    Raises:
+        ExportError, Cancelled, LeaseLost: it could not be made, or nobody wants it from us.
+    """
+    plan, paths = plan_job(job, lease)
+    storage.require_room(plan.payload)
+    engine, name = choose_engine(plan)
+    partial = storage.partial_path(storage.stem(job.pk.hex, job.attempt), job.container)
+
+    def on_tick(part: float) -> None:
+        storage.require_room(0)
+        lease.tick(PLANNED + part * (RENDERED - PLANNED))
+
+    try:
+        known = engine.render(plan, paths.__getitem__, partial, on_tick)
+        lease.beside(RENDERED, patience(plan.payload), verify, partial, plan)
+        size, sha256 = (partial.stat().st_size, known) if known else hash_file(partial, lease)
+        publish(job, lease, partial, plan, size=size, sha256=sha256, engine=name)
+    finally:
+        # Before anything is written about how it ended: the disk may be full of it.
+        storage.discard(partial)
+
+
+def publish(
+    job: ExportJob, lease: Lease, partial: Path, plan: ExportPlan, *, size: int, **result: str
+) -> None:
+    """Bring the file to its place and only then say so in the row.
+
+    When the row cannot say so any more, the file is taken away again. When it is not known whether
+    it could (the database went away over it), the file stays: a row that did say ready must not
+    promise nothing, and otherwise the file is a stray. Its name holds the attempt, so two attempts
+    never share a file.
+    """
+    name = storage.published_name(partial.stem, job.container)
+    try:
+        lease.beside(VERIFIED, patience(size), storage.publish, partial, partial.stem)
+        finished = states.finish(
+            job,
+            timezone.now(),
+            settings.EXPORT_TTL,
+            file=name,
+            size=size,
+            duration=plan.duration,
+            coverage=coverage(plan),
+            warnings=list(plan.warnings),
+            mode="copy",
+            **result,
+        )
+        if not finished:
+            states.refuse(job)
+    except (Cancelled, LeaseLost, ExportError):
+        storage.delete(name)
+        raise
+
+
+def patience(size: int) -> float:
+    """Return after how many seconds work on *size* bytes is taken to hang."""
+    return float(settings.VMS["VMS_EXPORT_STALL_SECONDS"]) + size / SLOWEST_BYTES_PER_SECOND
+
+
+def plan_job(job: ExportJob, lease: Lease) -> tuple[ExportPlan, dict[int, Path]]:
+    """Read the segments and plan; returns the plan and where each segment's file is.
+
+    Raises:
+        NoFootage, HasGaps, CodecChanged: there is nothing to make, or not as asked.
+    """
+    if job.stream is None:
+        raise NoFootage("The camera is gone and its archive with it.")
+    hold = timedelta(microseconds=HOLD_NS // 1000)
+    rows = segments_touching(job.stream, Interval(job.begin - hold, job.end))
+    paths: dict[int, Path] = {}
+    segments: list[SegmentMedia] = []
+    skipped: list[str] = []
+    for index, row in enumerate(rows):
+        spoken = f"segment of {row.begin:%Y-%m-%d %H:%M:%S} UTC"
+        try:
+            path = paths[row.pk] = absolute_path(row)
+            media = lease.beside(
+                PLANNED * index / len(rows), patience(row.size), read_segment, path
+            )
+        except (UnreadableMedia, OutsideFolder) as error:
+            skipped.append(f"{spoken}: {error}, left out")
+            continue
+        if media.truncated:
+            skipped.append(f"{spoken}: damaged, used up to the damage")
+        segments.append(SegmentMedia(row.pk, row.begin, media))
+    plan = make_plan(job.interval, segments, cut=Cut(job.cut), gaps=Gaps(job.gaps), skipped=skipped)
+    return plan, paths
+
+
+def choose_engine(plan: ExportPlan) -> tuple[Engine, str]:
+    """Return the engine for a plan and its name; the name tells which ffmpeg made a file.
+
+    Raises:
+        EngineFailed: there is none, or the one the operator insists on cannot do it.
+    """
+    wanted = settings.VMS["VMS_EXPORT_ENGINE"]
+    if wanted != "ffmpeg" and can_splice(plan):
+        return SpliceEngine(), SpliceEngine.name
+    if wanted == "splice":
+        raise EngineFailed("The archive is not of a form that can be spliced.")
+    try:
+        program = find_ffmpeg(settings.VMS["VMS_FFMPEG"])
+        engine = FfmpegEngine(program, settings.VMS["VMS_EXPORT_STALL_SECONDS"])
+        name = engine.name
+    except NoFfmpeg as error:
+        raise EngineFailed("The server has no ffmpeg; its operator has to look.") from error
+    return engine, name
+
+
+def hash_file(path: Path, lease: Lease) -> tuple[int, str]:
+    size, sha256 = 0, ""
+    for size, sha256 in storage.digest(path):  # noqa: B007 - the last pair is the answer
+        lease.tick(VERIFIED)
+    return size, sha256
+
+
+def coverage(plan: ExportPlan) -> dict[str, object]:
+    """Say what was asked, what is in the file, and what is missing, for the row and the wire."""
+    return {
+        "asked": span(plan.asked),
+        "delivered": {"from": instant(plan.begin), "to": instant(plan.end)},
+        "gaps": [span(gap) for gap in plan.gaps],
+    }
+
+
+def span(interval: Interval) -> dict[str, str]:
+    return {"from": instant(interval.begin), "to": instant(interval.end)}
+
+
+def instant(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -1,0 +1,164 @@
+"""Every change of a job's state. Each is one conditional UPDATE whose row count is the answer.
+
+The diagram and the numbered procedures are in `docs/design/jobs.md`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+
+from exports.errors import Cancelled, LeaseLost
+from exports.models import ExportJob
+
+State = ExportJob.State
+
+
+def claim(job_id: UUID, owner: str, now: datetime) -> ExportJob | None:
+    """Move a job from queued to running; None when another worker got there first."""
+    won = ExportJob.objects.filter(pk=job_id, state=State.QUEUED, cancel_requested=False).update(
+        state=State.RUNNING,
+        attempt=F("attempt") + 1,
+        owner=owner,
+        heartbeat_at=now,
+        started_at=now,
+        progress=0,
+    )
+    return ExportJob.objects.select_related("stream").get(pk=job_id) if won else None
+
+
+def held(job: ExportJob) -> QuerySet[ExportJob]:
+    """Select the job while this attempt of it is the one that runs."""
+    return ExportJob.objects.filter(
+        pk=job.pk, state=State.RUNNING, owner=job.owner, attempt=job.attempt
+    )
+
+
+def beat(job: ExportJob, progress: int, now: datetime) -> None:
+    """Say that the worker lives and how far it is.
+
+    Raises:
+        Cancelled: the owner does not want the file any more.
+        LeaseLost: the job was given to another worker.
+    """
+    if not held(job).filter(cancel_requested=False).update(heartbeat_at=now, progress=progress):
+        refuse(job)
+
+
+def refuse(job: ExportJob) -> NoReturn:
+    """Say why an attempt may not go on.
+
+    Raises:
+        Cancelled, LeaseLost: nobody wants the file, or not from us.
+    """
+    if held(job).exists():
+        raise Cancelled
+    raise LeaseLost
+
+
+def finish(job: ExportJob, now: datetime, ttl: timedelta, **result: Any) -> bool:
+    """Move from running to ready with its result; False when the lease or the wish is gone."""
+    return bool(
+        held(job)
+        .filter(cancel_requested=False)
+        .update(
+            state=State.READY,
+            progress=100,
+            finished_at=now,
+            expires_at=now + ttl,
+            error_code="",
+            error_message="",
+            **result,
+        )
+    )
+
+
+def fail(job: ExportJob, now: datetime, code: str, message: str) -> bool:
+    """Move from running to failed, saying why."""
+    return bool(
+        held(job).update(
+            state=State.FAILED, finished_at=now, error_code=code, error_message=message[:500]
+        )
+    )
+
+
+def give_back(job: ExportJob, now: datetime) -> bool:
+    """Move from running to queued, for another attempt; False when it was cancelled meanwhile."""
+    return bool(
+        held(job)
+        .filter(cancel_requested=False)
+        .update(state=State.QUEUED, queued_at=now, owner="", heartbeat_at=None)
+    )
+
+
+def settle_cancelled(job: ExportJob, now: datetime) -> bool:
+    """Move from running to cancelled, once the worker has stopped."""
+    return bool(
+        held(job).filter(cancel_requested=True).update(state=State.CANCELLED, finished_at=now)
+    )
+
+
+def cancel(job_id: UUID, now: datetime) -> bool:
+    """Cancel a queued job, or ask the worker of a running one to stop; False when it has ended."""
+    queued = ExportJob.objects.filter(pk=job_id, state=State.QUEUED)
+    if queued.update(state=State.CANCELLED, finished_at=now, cancel_requested=True):
+        return True
+    running = ExportJob.objects.filter(pk=job_id, state=State.RUNNING)
+    return bool(running.update(cancel_requested=True))
+
+
+def expire(job_id: UUID, now: datetime) -> bool:
+    """Move from ready to expired when its time has come; only then may its file be removed."""
+    return bool(
+        ExportJob.objects.filter(pk=job_id, state=State.READY, expires_at__lte=now).update(
+            state=State.EXPIRED
+        )
+    )
+
+
+def keep_until(job_id: UUID, instant: datetime) -> bool:
+    """Keep the file of a ready job at least until *instant*; False when it is ready no more."""
+    ready = ExportJob.objects.filter(pk=job_id, state=State.READY)
+    if ready.filter(expires_at__lt=instant).update(expires_at=instant):
+        return True
+    return ready.exists()
+
+
+def let_go_at(job_id: UUID, instant: datetime) -> bool:
+    """Set when a ready file goes, also to an earlier time: nobody else has a link to it."""
+    ready = ExportJob.objects.filter(pk=job_id, state=State.READY)
+    return bool(ready.update(expires_at=instant))
+
+
+def lose_file(job_id: UUID, now: datetime) -> bool:
+    """Move from ready to expired before its time, because its file is not there any more."""
+    ready = ExportJob.objects.filter(pk=job_id, state=State.READY)
+    return bool(ready.update(state=State.EXPIRED, expires_at=now))
+
+
+def requeue_lost(now: datetime, lease: timedelta, max_attempts: int) -> list[UUID]:
+    """Take running jobs from workers that fell silent; return those to be queued again.
+
+    A job that was cancelled meanwhile is settled, one that used up its attempts fails.
+    """
+    requeued: list[UUID] = []
+    silent = ExportJob.objects.filter(state=State.RUNNING, heartbeat_at__lt=now - lease)
+    for job in silent:
+        # Only if it is still silent: a late heartbeat wins.
+        still = held(job).filter(heartbeat_at=job.heartbeat_at)
+        if still.filter(cancel_requested=True).update(state=State.CANCELLED, finished_at=now):
+            continue
+        wanted = still.filter(cancel_requested=False)
+        if job.attempt >= max_attempts:
+            wanted.update(
+                state=State.FAILED,
+                finished_at=now,
+                error_code="worker_lost",
+                error_message="The server broke down while making the file; order it again.",
+            )
+        elif wanted.update(state=State.QUEUED, queued_at=now, owner="", heartbeat_at=None):
+            requeued.append(job.pk)
+    return requeued
