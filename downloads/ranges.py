@@ -1,0 +1,69 @@
+"""Which bytes of a file a request wants (RFC 9110 sections 13 and 14). Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+ONE_RANGE = re.compile(r"bytes=\s*(\d{0,30})\s*-\s*(\d{0,30})\s*", re.ASCII | re.IGNORECASE)
+
+
+class Unsatisfiable(Exception):
+    """The range asks for nothing the file has (416)."""
+
+
+@dataclass(frozen=True)
+class ByteRange:
+    """Bytes `begin` up to but not including `end`."""
+
+    begin: int
+    end: int
+
+    def content_range(self, size: int) -> str:
+        return f"bytes {self.begin}-{self.end - 1}/{size}"
+
+
+def parse_range(header: str | None, size: int) -> ByteRange | None:
+    """Read a Range header; None means the whole file, as for several ranges or another unit.
+
+    Raises:
+        Unsatisfiable: it is one range of bytes and none of them is in the file.
+    """
+    match = ONE_RANGE.fullmatch(header.strip()) if header else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        if int(last) == 0 or size == 0:
+            raise Unsatisfiable
+        return ByteRange(max(0, size - int(last)), size)
+    begin = int(first)
+    end = min(size, int(last) + 1) if last else size
+    if last and int(last) < begin:
+        return None  # not a valid range at all, so ignored
+    if begin >= size:
+        raise Unsatisfiable
+    return ByteRange(begin, end)
+
+
+def may_use_range(if_range: str | None, etag: str, modified_at: datetime) -> bool:
+    """Say whether If-Range still names this very file (13.1.5): a strong tag, or the exact date."""
+    if not if_range:
+        return True
+    value = if_range.strip()
+    if value.startswith(("W/", '"')):
+        return value == etag
+    try:
+        return parsedate_to_datetime(value) == modified_at.replace(microsecond=0)
+    except (ValueError, TypeError):
+        return False
+
+
+def matches_etag(if_none_match: str | None, etag: str) -> bool:
+    """Say whether If-None-Match names this file (13.1.2); the comparison is weak."""
+    if not if_none_match:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or etag in tags

@@ -1,0 +1,249 @@
+"""What users do with their downloads. Writes go through here, queueing happens on commit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.http import Http404
+from kombu.exceptions import OperationalError
+
+from cameras.access import streams_for, visible_cameras
+from cameras.models import Camera, Stream
+from cameras.timeline import Interval
+from downloads.models import Download
+from downloads.naming import display_name
+from downloads.notifications import announce
+from downloads.serializers import NO_FOOTAGE, Order
+from downloads.tasks import generate_download
+from exports import states
+from exports.models import ExportJob
+from exports.orders import drop_file, is_there, order_job
+from vms.accounts.models import User
+from vms.api.errors import InvalidData
+
+log = structlog.get_logger(__name__)
+
+IN_PROGRESS = "The file is still being made."
+ENDED = "The file is not being made any more."
+
+
+def create_downloads(
+    *, user: User, session_id: str, origin: str, order: Order, now: datetime
+) -> list[Download]:
+    """Create one record per camera, all or none; new jobs are queued on commit."""
+    with transaction.atomic():
+        jobs = order_jobs(order, now)
+        return [
+            create_download(
+                user=user,
+                session_id=session_id,
+                origin=origin,
+                camera=camera,
+                stream=stream,
+                job=jobs[stream.pk],
+                order=order,
+                now=now,
+            )
+            for camera, stream in order.streams
+        ]
+
+
+def order_jobs(order: Order, now: datetime) -> dict[int, ExportJob]:
+    """Order the job of each stream, by its id.
+
+    Always in the same sequence: shared jobs stay locked, and two requests that lock them in
+    opposite ones would wait for each other.
+    """
+    streams = sorted((stream for _camera, stream in order.streams), key=lambda stream: stream.pk)
+    return {
+        stream.pk: order_job(
+            stream,
+            order.interval,
+            container=order.container,
+            cut=order.cut,
+            gaps=order.gaps,
+            now=now,
+        )
+        for stream in streams
+    }
+
+
+def create_download(
+    *,
+    user: User,
+    session_id: str,
+    origin: str,
+    camera: Camera,
+    stream: Stream,
+    job: ExportJob,
+    order: Order,
+    now: datetime,
+) -> Download:
+    interval = order.interval
+    download = Download.objects.create(
+        user=user,
+        session_id=session_id,
+        origin=origin,
+        stream=stream,
+        job=job,
+        name=display_name(camera.name, interval.begin, interval.end, order.container),
+        type=order.container,
+        begin=interval.begin,
+        end=interval.end,
+        created_at=now,
+    )
+    attach(download, job, now)
+    return download
+
+
+def attach(download: Download, job: ExportJob, now: datetime) -> None:
+    """See that *download* gets what its job makes: by a message to a worker, or right away."""
+    if job.state == ExportJob.State.READY:
+        renew(download, now)
+    elif job.state == ExportJob.State.QUEUED:
+        transaction.on_commit(partial(send_to_worker, download.pk))
+
+
+def renew(download: Download, now: datetime) -> None:
+    """Start a new life of the link to a file that is there, and tell its owner."""
+    download.expires_at = now + settings.EXPORT_TTL
+    download.announced_at = None
+    download.save(update_fields=["expires_at", "announced_at", "updated_at"])
+    states.keep_until(download.job_id, download.expires_at)
+    download.job.refresh_from_db()
+    announce(download, now)
+
+
+def send_to_worker(download_id: int) -> None:
+    """Queue the making of a file. Without a broker the row waits: reconciling sends it later."""
+    try:
+        generate_download.delay(download_id)
+    except OperationalError:
+        log.warning("broker unreachable, the export waits in the database", download=download_id)
+
+
+def repeat(download: Download, user: User, now: datetime) -> None:
+    """Make the file again under the same record, or start a new life of one still there.
+
+    Raises:
+        InvalidData: it is being made, or camera, access or archive are gone.
+    """
+    with transaction.atomic():
+        lock(download)
+        if download.in_progress:
+            raise InvalidData({"download": [IN_PROGRESS]})
+        refuse_unless_visible(download, user)
+        if keeps_file(download, now):
+            renew(download, now)
+            return
+        restart(download, recorded_stream(download), now)
+
+
+def keeps_file(download: Download, now: datetime) -> bool:
+    """Say whether the file is there; it then stays for the new life of the link."""
+    return (
+        download.is_file_exists(now)
+        and is_there(download.job)
+        and states.keep_until(download.job_id, now + settings.EXPORT_TTL)
+    )
+
+
+def restart(download: Download, stream: Stream, now: datetime) -> None:
+    """Give *download* a job of its own or one it can share."""
+    old = download.job
+    download.job = order_job(
+        stream,
+        Interval(download.begin, download.end),
+        container=old.container,
+        cut=old.cut,
+        gaps=old.gaps,
+        now=now,
+    )
+    download.stream = stream
+    download.expires_at = download.cancelled_at = download.announced_at = None
+    download.save()
+    attach(download, download.job, now)
+
+
+def refuse_unless_visible(download: Download, user: User) -> None:
+    """See that the user may still watch what the record shows.
+
+    Raises:
+        InvalidData: camera or access are gone.
+    """
+    stream = download.stream
+    if stream is None or not visible_cameras(user).filter(pk=stream.camera_id).exists():
+        raise InvalidData({"download": [NO_FOOTAGE]})
+
+
+def recorded_stream(download: Download) -> Stream:
+    """Return the stream to make the file from again.
+
+    Raises:
+        InvalidData: the archive is gone.
+    """
+    stream = download.stream
+    if stream is not None:
+        interval = Interval(download.begin, download.end)
+        choice = streams_for([stream.camera], interval, stream.type)[stream.camera_id]
+        if choice.has_footage and choice.stream is not None:
+            return choice.stream
+    raise InvalidData({"download": [NO_FOOTAGE]})
+
+
+def cancel(download: Download, now: datetime) -> None:
+    """Stop waiting for the file; its making ends unless somebody else waits for it too.
+
+    Raises:
+        InvalidData: it has ended in another way.
+    """
+    with transaction.atomic():
+        lock(download)
+        if download.cancelled_at is not None:
+            return
+        if not download.in_progress:
+            raise InvalidData({"download": [ENDED]})
+        download.cancelled_at = now
+        download.save(update_fields=["cancelled_at", "updated_at"])
+        release(download.job, now)
+
+
+def delete(download: Download, now: datetime) -> None:
+    """Remove the record; the job or file goes too unless another record still uses it."""
+    with transaction.atomic():
+        lock(download)
+        job = download.job
+        download.delete()
+        release(job, now)
+
+
+def release(job: ExportJob, now: datetime) -> None:
+    """Let go of what no record needs: a job nobody waits for, a file nobody has a link to.
+
+    The job's row is locked first, so a record that shares it at this moment is seen or waits.
+    """
+    job = ExportJob.objects.select_for_update().get(pk=job.pk)
+    downloads = Download.objects.filter(job=job)
+    if job.state in ExportJob.ACTIVE and not downloads.in_progress().exists():
+        states.cancel(job.pk, now)
+    if job.state == ExportJob.State.READY:
+        linked = [item.goes_at for item in downloads.with_file(now).select_related("job")]
+        if not linked:
+            drop_file(job.pk, now)
+        else:
+            states.let_go_at(job.pk, max(instant for instant in linked if instant))
+
+
+def lock(download: Download) -> None:
+    """Hold the record's row, and see what it and its job are now.
+
+    Raises:
+        Http404: somebody deleted it meanwhile.
+    """
+    if Download.objects.select_for_update().filter(pk=download.pk).first() is None:
+        raise Http404
+    download.refresh_from_db()

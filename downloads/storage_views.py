@@ -1,0 +1,145 @@
+"""Serving a finished file to whoever has its link, in constant memory."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.utils import timezone
+from django.utils.http import http_date
+from django.views.decorators.http import require_safe
+
+from downloads.models import Download
+from downloads.naming import content_disposition
+from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, may_use_range, parse_range
+from exports import states, storage
+
+log = structlog.get_logger(__name__)
+
+BLOCK = 2**19
+SECRET_FORM = re.compile(r"[A-Za-z0-9_-]{22}")
+CONTENT_TYPES = {"mp4": "video/mp4"}
+
+
+class StorageAway(Exception):
+    """The folder of finished files is not there, as when its disk is not mounted."""
+
+
+@require_safe
+async def serve_file(request: HttpRequest, secret: str, name: str) -> HttpResponseBase:  # noqa: ARG001 - the name is for people
+    """Answer GET and HEAD of `/storage/<secret>/<name>`; `?inline=1` is for a player.
+
+    The link works exactly while the record says `is_file_exists`; afterwards it is unknown.
+    """
+    download = await find(secret)
+    try:
+        file, size = await open_file(download)
+    except StorageAway:
+        body = {"message": "The storage is away for the moment; try again later."}
+        headers = {"Retry-After": "30"}
+        return JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
+    etag = f'"{download.job.sha256[:32]}"'
+    modified_at = download.job.finished_at or download.created_at
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Last-Modified": http_date(modified_at.timestamp()),
+        "Cache-Control": "private, no-transform",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if matches_etag(request.headers.get("If-None-Match"), etag):
+        file.close()
+        return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Type"] = CONTENT_TYPES.get(download.type, "application/octet-stream")
+    headers["Content-Disposition"] = content_disposition(
+        download.name, inline=request.GET.get("inline") == "1"
+    )
+    try:
+        wanted = None
+        if may_use_range(request.headers.get("If-Range"), etag, modified_at):
+            wanted = parse_range(request.headers.get("Range"), size)
+    except Unsatisfiable:
+        file.close()
+        headers["Content-Range"] = f"bytes */{size}"
+        return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+    return answer(request, file, size, wanted, headers)
+
+
+def answer(
+    request: HttpRequest,
+    file: BinaryIO,
+    size: int,
+    wanted: ByteRange | None,
+    headers: dict[str, str],
+) -> HttpResponseBase:
+    """Answer 200 with the whole file or 206 with a part; HEAD gets the headers alone."""
+    part = wanted or ByteRange(0, size)
+    headers["Content-Length"] = str(part.end - part.begin)
+    status = HTTPStatus.OK
+    if wanted is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = wanted.content_range(size)
+    if request.method == "HEAD":
+        file.close()
+        return HttpResponse(status=status, headers=headers)
+    return StreamingHttpResponse(read(file, part), status=status, headers=headers)
+
+
+async def find(secret: str) -> Download:
+    if not SECRET_FORM.fullmatch(secret):
+        raise Http404
+    download = await Download.objects.select_related("job").filter(secret=secret).afirst()
+    if download is None or not download.is_file_exists(timezone.now()):
+        raise Http404
+    return download
+
+
+async def open_file(download: Download) -> tuple[BinaryIO, int]:
+    """Open the file and return it with its size.
+
+    A file that somebody took away is noted, so that the record stops promising it; while the
+    whole storage is away, nothing is.
+    """
+    path = storage.path_of(download.job.file)
+    try:
+        return await asyncio.to_thread(open_with_size, path)
+    except FileNotFoundError as error:
+        if not await asyncio.to_thread(storage.is_present):
+            raise StorageAway from error
+        log.warning("a ready file is missing", job=str(download.job_id))
+        await sync_to_async(states.lose_file)(download.job_id, timezone.now())
+        raise Http404 from error
+
+
+def open_with_size(path: Path) -> tuple[BinaryIO, int]:
+    file = path.open("rb")
+    return file, path.stat().st_size
+
+
+async def read(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+    """Yield the bytes block by block, reading in a thread; the file is closed whatever happens."""
+    left = part.end - part.begin
+    try:
+        await asyncio.to_thread(file.seek, part.begin)
+        while left > 0:
+            block = await asyncio.to_thread(file.read, min(BLOCK, left))
+            if not block:
+                raise OSError("a published file became shorter")
+            left -= len(block)
+            yield block
+    finally:
+        file.close()

@@ -1,0 +1,126 @@
+"""The downloads of the one who asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import BigIntegerField
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from downloads import services
+from downloads.filters import history, narrow
+from downloads.models import Download, DownloadQuerySet
+from downloads.schema import ListedRecordSerializer, RecordSerializer
+from downloads.serializers import OrderSerializer, listed_record, order_of, record
+from vms.accounts.models import Session, User
+from vms.api.links import origin
+from vms.api.schema import StatusSerializer, refusals
+
+ID = OpenApiParameter("id", int, OpenApiParameter.PATH)
+FILTERS = [
+    OpenApiParameter("from", str, description="created at or after, ISO 8601 with a zone"),
+    OpenApiParameter("to", str, description="created at or before, ISO 8601 with a zone"),
+    OpenApiParameter("status", str),
+    OpenApiParameter("ids[]", int, many=True, description="cameras"),
+    OpenApiParameter("search", str, description="part of the name"),
+]
+
+
+class DownloadViewSet(GenericViewSet[Download]):
+    """Order files, follow them, let go of them. Somebody else's download looks like none."""
+
+    serializer_class = ListedRecordSerializer
+    lookup_value_regex = r"[0-9]+"
+    queryset = Download.objects.none()
+
+    def get_queryset(self) -> DownloadQuerySet:
+        return history(self.user.pk)
+
+    @property
+    def user(self) -> User:
+        user = self.request.user
+        assert isinstance(user, User)  # noqa: S101 - the permission class saw to it
+        return user
+
+    @property
+    def session(self) -> Session | None:
+        return self.request.auth if isinstance(self.request.auth, Session) else None
+
+    @extend_schema(
+        request=OrderSerializer,
+        responses={200: RecordSerializer(many=True), **refusals(400, 401, 403, 415, 422)},
+    )
+    def create(self, request: Request) -> Response:
+        """Order one file per camera; answers at once, the files are announced by push."""
+        now = timezone.now()
+        downloads = services.create_downloads(
+            user=self.user,
+            session_id=self.session.pk if self.session else "",
+            origin=origin(request),
+            order=order_of(self.user, request.data, now),
+            now=now,
+        )
+        return Response([record(item, now, origin(request)) for item in downloads])
+
+    @extend_schema(
+        parameters=FILTERS,
+        responses={200: ListedRecordSerializer(many=True), **refusals(401, 422)},
+    )
+    def list(self, request: Request) -> Response:
+        """List my downloads, newest first."""
+        found = narrow(self.get_queryset(), request.query_params, timezone.now())
+        page = self.paginate_queryset(found) or []
+        return self.get_paginated_response([self.listed(item) for item in page])
+
+    @extend_schema(parameters=[ID], responses={200: ListedRecordSerializer, **refusals(401, 404)})
+    def retrieve(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - the router's names
+        """Show one of my downloads."""
+        return Response(self.listed(self.find(pk)))
+
+    @extend_schema(parameters=[ID], responses={200: StatusSerializer, **refusals(401, 404)})
+    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Remove a download from my history, and its file unless another record uses it."""
+        services.delete(self.find(pk), timezone.now())
+        return Response({"status": "ok"})
+
+    @extend_schema(
+        parameters=[ID],
+        request=None,
+        responses={200: ListedRecordSerializer, **refusals(401, 404, 422)},
+    )
+    @action(detail=True, methods=["post"])
+    def repeat(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Make the file again, or keep it for another three hours."""
+        download = self.find(pk)
+        services.repeat(download, self.user, timezone.now())
+        return Response(self.listed(download))
+
+    @extend_schema(
+        parameters=[ID],
+        request=None,
+        responses={200: ListedRecordSerializer, **refusals(401, 404, 422)},
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Stop making the file."""
+        download = self.find(pk)
+        services.cancel(download, timezone.now())
+        return Response(self.listed(download))
+
+    def find(self, pk: str) -> Download:
+        """Load one of my downloads; 404 for others, whether they exist or not."""
+        largest = BigIntegerField.MAX_BIGINT
+        is_id = len(pk) <= len(str(largest)) and int(pk) <= largest
+        download = self.get_queryset().filter(pk=int(pk)).first() if is_id else None
+        if download is None:
+            raise Http404
+        return download
+
+    def listed(self, download: Download) -> dict[str, Any]:
+        return listed_record(download, timezone.now(), origin(self.request), self.session)
