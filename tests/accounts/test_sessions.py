@@ -1,0 +1,105 @@
+"""GET /api/v1/sessions, POST and DELETE /api/v1/sessions/{id}"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from vms.accounts.models import Session
+from vms.accounts.services import end_other_sessions, open_session
+from vms.api.clients import Client
+from vms.api.dates import wire_timestamp
+
+ENDS = pytest.mark.parametrize("method", ["post", "delete"])
+
+
+@pytest.fixture
+def phone(alice) -> Session:
+    """Another session of alice, a day old."""
+    client = Client("ios-cctv", "D-1", "192.0.2.7")
+    return open_session(alice, client, timezone.now() - timedelta(days=1))[0]
+
+
+def end(client, method, session_id):
+    return getattr(client, method)(f"/api/v1/sessions/{session_id}")
+
+
+def test_lists_my_live_sessions_newest_first(api, alice, phone, mallory):
+    client = api(alice)
+    open_session(mallory, Client(), timezone.now())
+    ended, _pair = open_session(alice, Client(), timezone.now())
+    Session.objects.filter(pk=ended.pk).update(revoked_at=timezone.now())
+    Session.objects.filter(pk=phone.pk).update(last_used_at=timezone.now())
+    body = client.get("/api/v1/sessions").json()
+    assert body["meta"]["total"] == 2
+    assert [row["is_current"] for row in body["data"]] == [True, False]
+    phone.refresh_from_db()
+    assert body["data"][1] == {
+        "id": phone.pk,
+        "client": "ios-cctv",
+        "uuid": "D-1",
+        "address": "192.0.2.7",
+        "created_at": wire_timestamp(phone.created_at),
+        "last_used_at": wire_timestamp(phone.last_used_at),
+        "expires_at": wire_timestamp(phone.expires_at),
+        "is_current": False,
+    }
+
+
+@ENDS
+def test_ends_another_session_of_mine(api, alice, phone, method):
+    client = api(alice)
+    answer = end(client, method, phone.pk)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    phone.refresh_from_db()
+    assert phone.revoked_at is not None
+    assert client.get("/api/v1/user").status_code == 200
+
+
+@ENDS
+def test_ends_the_session_that_asks(api, alice, method):
+    client = api(alice)
+    assert end(client, method, Session.objects.get().pk).status_code == 200
+    assert client.get("/api/v1/user").status_code == 401
+
+
+@ENDS
+def test_finds_no_session_of_somebody_else(api, mallory, phone, method):
+    answer = end(api(mallory), method, phone.pk)
+    unknown = end(api(mallory), method, "0" * 32)
+    assert (answer.status_code, answer.json()) == (404, {"message": "Not found."})
+    assert (unknown.status_code, unknown.json()) == (404, {"message": "Not found."})
+    phone.refresh_from_db()
+    assert phone.revoked_at is None
+
+
+@ENDS
+@pytest.mark.parametrize(
+    "session_id", ["%00", "x", "0" * 33, "A" * 32, "%C3%A9" * 32, "0" * 32 + "%0A"]
+)
+def test_finds_no_session_where_there_is_no_id(api, alice, method, session_id):
+    answer = end(api(alice), method, session_id)
+    assert (answer.status_code, answer.json()) == (404, {"message": "Not found."})
+
+
+@ENDS
+def test_finds_no_session_that_ended(api, alice, phone, method):
+    client = api(alice)
+    end(client, method, phone.pk)
+    assert end(client, method, phone.pk).status_code == 404
+
+
+def test_refuses_strangers(stranger, phone):
+    assert stranger.get("/api/v1/sessions").status_code == 401
+    assert end(stranger, "post", phone.pk).status_code == 401
+    assert end(stranger, "delete", phone.pk).status_code == 401
+
+
+def test_ends_all_sessions_but_one(alice, phone, mallory):
+    now = timezone.now()
+    keep, _pair = open_session(alice, Client(), now)
+    foreign, _pair = open_session(mallory, Client(), now)
+    assert end_other_sessions(alice, keep, now) == 1
+    assert set(Session.objects.live(now)) == {keep, foreign}

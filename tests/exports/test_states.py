@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from exports import states
+from exports.errors import Cancelled, LeaseLost
+from exports.models import ExportJob
+from tests import factories
+
+NOW = timezone.now()
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+def job(db):
+    return factories.job()
+
+
+def state_of(job):
+    return ExportJob.objects.get(pk=job.pk).state
+
+
+def test_gives_a_queued_job_to_a_worker(job):
+    claimed = states.claim(job.pk, "first", NOW)
+
+    assert (claimed.state, claimed.attempt, claimed.owner) == ("running", 1, "first")
+
+
+def test_gives_a_job_to_one_worker_only(job):
+    assert states.claim(job.pk, "first", NOW)
+    assert states.claim(job.pk, "second", NOW) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_gives_a_job_to_one_of_many_workers_at_once():
+    job = factories.job()
+    start, won = threading.Barrier(8), []
+
+    def work(owner):
+        start.wait()
+        won.append(states.claim(job.pk, owner, NOW))
+        connection.close()
+
+    workers = [threading.Thread(target=work, args=(str(number),)) for number in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert len([claimed for claimed in won if claimed]) == 1
+    assert ExportJob.objects.get(pk=job.pk).attempt == 1
+
+
+def test_keeps_the_lease_while_the_worker_beats(job):
+    claimed = states.claim(job.pk, "first", NOW)
+    states.beat(claimed, 40, NOW + LEASE)
+
+    job.refresh_from_db()
+    assert (job.progress, job.heartbeat_at) == (40, NOW + LEASE)
+    assert states.requeue_lost(NOW + LEASE * 1.5, LEASE, 3) == []
+
+
+def test_takes_the_job_from_a_silent_worker(job):
+    lost = states.claim(job.pk, "first", NOW)
+
+    assert states.requeue_lost(NOW + LEASE * 2, LEASE, 3) == [job.pk]
+    second = states.claim(job.pk, "second", NOW + LEASE * 2)
+    assert second.attempt == 2
+    with pytest.raises(LeaseLost):
+        states.beat(lost, 50, NOW + LEASE * 2)
+    assert not states.finish(lost, NOW, LEASE, file="aa/stale.mp4")
+    assert not states.fail(lost, NOW, "failed", "too late")
+    assert state_of(job) == "running"
+
+
+def test_fails_a_job_whose_workers_were_lost_too_often(job):
+    now = NOW
+    for attempt in range(3):
+        assert states.claim(job.pk, f"worker {attempt}", now)
+        now += LEASE * 2
+        states.requeue_lost(now, LEASE, 3)
+
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "worker_lost")
+
+
+def test_cancels_a_queued_job_at_once(job):
+    assert states.cancel(job.pk, NOW)
+    assert state_of(job) == "cancelled"
+    assert states.claim(job.pk, "first", NOW) is None
+
+
+def test_tells_the_worker_of_a_running_job_to_stop(job):
+    claimed = states.claim(job.pk, "first", NOW)
+    states.cancel(job.pk, NOW)
+
+    with pytest.raises(Cancelled):
+        states.beat(claimed, 10, NOW)
+    assert not states.finish(claimed, NOW, LEASE, file="aa/unwanted.mp4")
+    assert states.settle_cancelled(claimed, NOW)
+    assert state_of(job) == "cancelled"
+
+
+def test_settles_a_cancelled_job_whose_worker_was_lost(job):
+    states.claim(job.pk, "first", NOW)
+    states.cancel(job.pk, NOW)
+
+    assert states.requeue_lost(NOW + LEASE * 2, LEASE, 3) == []
+    assert state_of(job) == "cancelled"
+
+
+def test_does_not_cancel_what_has_ended(job):
+    claimed = states.claim(job.pk, "first", NOW)
+    states.finish(claimed, NOW, LEASE, file="aa/ready.mp4")
+
+    assert not states.cancel(job.pk, NOW)
+    assert state_of(job) == "ready"
+
+
+def test_expires_a_file_when_its_time_has_come_and_not_before(job):
+    claimed = states.claim(job.pk, "first", NOW)
+    states.finish(claimed, NOW, LEASE, file="aa/ready.mp4")
+
+    assert not states.expire(job.pk, NOW + LEASE - timedelta(seconds=1))
+    assert states.keep_until(job.pk, NOW + 3 * LEASE)
+    assert not states.expire(job.pk, NOW + LEASE)
+    assert states.expire(job.pk, NOW + 3 * LEASE)
+    assert not states.keep_until(job.pk, NOW + 9 * LEASE)
+
+
+def test_does_not_give_back_what_was_cancelled_meanwhile(job):
+    claimed = states.claim(job.pk, "first", NOW)
+    states.cancel(job.pk, NOW)
+
+    assert not states.give_back(claimed, NOW)
+    assert states.settle_cancelled(claimed, NOW)
+    assert state_of(job) == "cancelled"

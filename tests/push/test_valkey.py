@@ -1,0 +1,41 @@
+"""Sockets over the broker we ship, a real server in its own process."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from django.core.cache import caches
+
+from tests.push.sockets import happen, plain
+from vms import settings as own_settings
+
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+
+LONGER_THAN_THE_CLIENTS_TIMEOUT = 6
+
+
+@pytest.fixture
+def broker(valkey, settings):
+    """Use the server as our settings do: for the channel layer and the cache."""
+    process, url = valkey
+    layers = copy.deepcopy(own_settings.CHANNEL_LAYERS)
+    layers["default"]["CONFIG"]["hosts"][0]["address"] = url
+    settings.CHANNEL_LAYERS = layers
+    settings.CACHES = {"default": {**own_settings.CACHES["default"], "LOCATION": url}}
+    yield process
+    caches.close_all()
+
+
+async def test_an_idle_socket_still_gets_an_event(broker, alice_session):
+    async with plain(alice_session) as socket:
+        assert await socket.receive_nothing(timeout=LONGER_THAN_THE_CLIENTS_TIMEOUT)
+        event_id = await happen(alice_session)
+        assert (await socket.receive_json())["id"] == event_id
+
+
+async def test_a_socket_whose_broker_dies_asks_the_client_to_come_back(broker, alice_session):
+    async with plain(alice_session) as socket:
+        broker.kill()
+        broker.wait()
+        assert await socket.closed_with() == 1012

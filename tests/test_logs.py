@@ -1,0 +1,82 @@
+"""What log lines show, and above all what they do not."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import structlog
+
+from vms.logs import logging_config, redact, redact_event
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://admin:secret@10.0.0.5/live", "rtsp://10.0.0.5/live"),
+        ("rtsp://admin:p@ss@10.0.0.5/live", "rtsp://10.0.0.5/live"),
+        ("open rtsp://admin@cam/1 and http://a:b@c/d", "open rtsp://cam/1 and http://c/d"),
+        ("GET /ws/notifications?token=abc&x=1", "GET /ws/notifications?token=***&x=1"),
+        ("http://cam/v?usr=admin&pwd=abc&n=1", "http://cam/v?usr=***&pwd=***&n=1"),
+        ("http://cam/v?loginuse=x&user=a;pass=b", "http://cam/v?loginuse=x&user=***;pass=***"),
+        ("http://c/?Auth=a&api_key=b&key=c&secret=d&sig=e",
+         "http://c/?Auth=***&api_key=***&key=***&secret=***&sig=***"),
+        ("GET /storage/0SECRET0/name.mp4 200", "GET /storage/***/name.mp4 200"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)  # fmt: skip
+def test_hides_what_opens_doors(text, shown):
+    assert redact(text) == shown
+
+
+def test_hides_it_inside_lists_mappings_and_exceptions():
+    url = "rtsp://admin:hidden@cam/live"
+
+    event = redact_event(
+        None,
+        "info",
+        {
+            "event": "ffmpeg",
+            "command": ["-i", url],
+            "pair": (url, 5),
+            "stream": {"url": url, "more": [{"also": url}]},
+            "error": OSError(f"cannot open {url}"),
+            "count": 3,
+        },
+    )
+
+    assert "hidden" not in repr(event)
+    assert event["command"] == ["-i", "rtsp://cam/live"]
+    assert event["stream"]["more"] == [{"also": "rtsp://cam/live"}]
+    assert event["error"] == "OSError: cannot open rtsp://cam/live"
+    assert event["count"] == 3
+
+
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_hides_it_in_tracebacks_and_arguments_of_library_loggers(style):
+    config = logging_config(style, "INFO")["formatters"]["structlog"]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processor=config["processor"], foreign_pre_chain=config["foreign_pre_chain"]
+    )
+    error = OSError("cannot open rtsp://admin:hidden@cam/live")
+    record = logging.LogRecord(
+        *("library", logging.ERROR, __file__, 1, "failed: %s", (error,)),
+        (OSError, error, None),
+    )
+
+    line = formatter.format(record)
+
+    assert line.count("cannot open rtsp://cam/live") == 2
+    assert "hidden" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("celery.worker.strategy", "WARNING"),
+        ("celery.app.trace", "WARNING"),
+        ("django.request", "ERROR"),
+    ],
+)
+def test_leaves_requests_and_tasks_to_their_own_lines(name, level):
+    assert logging_config("json", "INFO")["loggers"][name] == {"level": level}
