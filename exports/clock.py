@@ -27,6 +27,12 @@ def scale(ticks: Nanoseconds, time_base: Fraction) -> Nanoseconds:
     return nanos
 
 
+def scale_one(ticks: int, time_base: Fraction) -> int:
+    """Turn one count of ticks into nanoseconds, rounded as `scale` rounds."""
+    per_second = time_base.denominator
+    return (ticks * time_base.numerator * NS + per_second // 2) // per_second
+
+
 def nanoseconds(span: timedelta) -> int:
     return (span.days * 86_400 + span.seconds) * NS + span.microseconds * 1000
 

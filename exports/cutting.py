@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
 from cameras.timeline import Interval
-from exports.clock import NS, Nanoseconds, nanoseconds, scale
+from exports.clock import NS, Nanoseconds, nanoseconds, scale, scale_one
 from vms.media.probe import MediaFile, Track
 
 # Between two segments the picture before is held for so long; anything longer is a gap.
 HOLD_NS = NS // 5
+HOLD = timedelta(microseconds=HOLD_NS // 1000)
 
 
 class Cut(StrEnum):
@@ -52,14 +54,30 @@ class Span:
 
 @dataclass
 class Placed:
-    """A segment with the wall times of its pictures and the bounds within which it is used."""
+    """A segment on the wall clock and the bounds within which it is used.
+
+    `latest` is when the last of its pictures begins.
+    """
 
     segment: SegmentMedia
-    times: Nanoseconds
     begin: int
+    latest: int
     end: int
     continues: bool = False
     cut_short: bool = False
+
+    @cached_property
+    def times(self) -> Nanoseconds:
+        """The wall times of its pictures."""
+        track = self.segment.media.video
+        origin = scale_one(track.summary.begin, track.time_base)
+        return self.begin + scale(track.pts, track.time_base) - origin
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether it begins with a keyframe that is its first picture, and hides none."""
+        known = self.segment.media.video.summary
+        return known.first_key == 0 and known.hidden == 0 and known.first == known.begin
 
 
 def choose_segments(asked: Interval, segments: Iterable[SegmentMedia]) -> list[Placed]:
@@ -97,10 +115,14 @@ def is_spent(chosen: Sequence[Placed]) -> bool:
 
 def place(zero: datetime, segment: SegmentMedia) -> Placed:
     track = segment.media.video
-    offset = nanoseconds(segment.begin - zero)
-    times = offset + scale(track.pts, track.time_base) - round(track.begin * NS)
-    end = offset + round((track.end - track.begin) * NS)
-    return Placed(segment, times, offset, end)
+    begin = nanoseconds(segment.begin - zero)
+    origin = scale_one(track.summary.begin, track.time_base)
+    return Placed(
+        segment,
+        begin=begin,
+        latest=begin + scale_one(track.summary.latest, track.time_base) - origin,
+        end=begin + scale_one(track.summary.end, track.time_base) - origin,
+    )
 
 
 @dataclass
@@ -119,6 +141,9 @@ def trim(asked: Interval, placed: Placed, cut: Cut, warnings: list[str]) -> Draf
     length = nanoseconds(asked.duration)
     track = placed.segment.media.video
     end = min(placed.end, length)
+    if placed.is_plain and placed.begin >= 0 and placed.latest < end:
+        # Used whole, as nearly all are: nothing has to be looked at packet by packet.
+        return Draft(placed, Span(0, len(track)), placed.begin, end, len(track))
     first = first_packet(placed, track, warnings)
     if first is None:
         return None

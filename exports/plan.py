@@ -14,8 +14,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 from cameras.timeline import Interval
-from exports.clock import NS, Nanoseconds, between, nanoseconds, scale
-from exports.cutting import HOLD_NS, Cut, Draft, SegmentMedia, Span, choose_segments, trim
+from exports.clock import Nanoseconds, between, nanoseconds, scale, scale_one
+from exports.cutting import HOLD, HOLD_NS, Cut, Draft, SegmentMedia, Span, choose_segments, trim
 from exports.errors import CodecChanged, HasGaps, NoFootage
 from exports.sound import Sound
 from vms.media.probe import Track
@@ -35,7 +35,7 @@ class Slice:
 
     A packet with presentation time `t` seconds on the file's clock is presented at
     `t - origin` seconds plus `offset_ns` in the result; negative results are lead-in, hidden.
-    `begin` and `end` bound what is shown, as wall clock.
+    `begin` and `end` bound what is shown, as wall clock; `at_ns` is when it begins in the result.
     """
 
     segment: SegmentMedia
@@ -44,10 +44,34 @@ class Slice:
     offset_ns: int
     begin: datetime
     end: datetime
+    at_ns: int
 
     @property
     def origin(self) -> Fraction:
         return self.segment.media.video.begin
+
+    @property
+    def origin_ns(self) -> int:
+        video = self.segment.media.video
+        return scale_one(video.summary.begin, video.time_base)
+
+    @property
+    def payload(self) -> int:
+        """Bytes of its packets."""
+        media = self.segment.media
+        return bytes_of(media.video, self.video) + bytes_of(media.audio, self.audio)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An unbroken stretch of the result: where it begins there, and when that was recorded."""
+
+    at_ns: int
+    begin: datetime
+
+    @property
+    def title(self) -> str:
+        return f"{self.begin:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True)
@@ -108,13 +132,22 @@ class ExportPlan:
     @property
     def payload(self) -> int:
         """Bytes of all packets."""
-        total = 0
+        return sum(part.payload for part in self.slices)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Where footage goes on without a gap and with the same settings of its codec."""
+        found: list[Run] = []
+        before: Slice | None = None
         for part in self.slices:
-            media = part.segment.media
-            total += int(media.video.size[part.video.slice()].sum())
-            if media.audio is not None:
-                total += int(media.audio.size[part.audio.slice()].sum())
-        return total
+            if before is None or self.breaks(before, part):
+                found.append(Run(part.at_ns, part.begin))
+            before = part
+        return found
+
+    def breaks(self, before: Slice, part: Slice) -> bool:
+        configs = (one.segment.media.video.config for one in (before, part))
+        return part.begin - before.end > HOLD or len(set(configs)) > 1
 
     @property
     def lead_in_ns(self) -> int:
@@ -202,6 +235,7 @@ def assemble(
                 offset_ns=draft.placed.begin - removed,
                 begin=asked.begin + timedelta(microseconds=draft.begin / 1000),
                 end=asked.begin + timedelta(microseconds=draft.end / 1000),
+                at_ns=draft.begin - removed,
             )
         )
     return ExportPlan(
@@ -217,7 +251,14 @@ def assemble(
     )
 
 
+def bytes_of(track: Track | None, span: Span) -> int:
+    if track is None or not len(span):
+        return 0
+    if len(span) == len(track):
+        return track.summary.bytes
+    return int(track.size[span.slice()].sum())
+
+
 def output_times(part: Slice, track: Track, span: Span) -> Nanoseconds:
     """Return the output times of a slice's packets, in file order."""
-    origin = round(part.origin * NS)
-    return scale(track.pts[span.slice()], track.time_base) - origin + part.offset_ns
+    return scale(track.pts[span.slice()], track.time_base) - part.origin_ns + part.offset_ns

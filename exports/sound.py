@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exports.clock import NS, Nanoseconds, scale
+from exports.clock import scale, scale_one
 from exports.cutting import HOLD_NS, Draft, Span, spoken
+from vms.media.probe import Track
 
 
 class Sound:
@@ -35,13 +36,29 @@ class Sound:
                 warnings.append(f"{spoken(draft.placed)}: its sound has another format, left out")
             self.told = True
             return Span(0, 0)
-        times = sound_times(draft)
-        ends = times + scale(track.duration, track.time_base)
         if draft.begin - self.end > HOLD_NS:
             self.end, self.fresh = draft.begin, True
+        limit = self.limit(draft, following)
+        whole = self.take_whole(draft, track, limit)
+        return whole or self.take_part(draft, track, limit)
+
+    def take_whole(self, draft: Draft, track: Track, limit: int) -> Span | None:
+        """Take all packets of a segment if all are needed, without looking at each."""
+        known, base, zero = track.summary, track.time_base, wall_zero(draft)
+        first = zero + scale_one(known.first, base)
+        lasts = scale_one(known.first_duration, base)
+        heard = first + (lasts if self.fresh else lasts // 2)
+        if heard <= self.end or zero + scale_one(known.latest, base) >= limit:
+            return None
+        self.end, self.fresh = zero + scale_one(known.end, base), False
+        return Span(0, len(track))
+
+    def take_part(self, draft: Draft, track: Track, limit: int) -> Span:
+        times = wall_zero(draft) + scale(track.pts, track.time_base)
+        ends = times + scale(track.duration, track.time_base)
         # At a fresh begin a packet that has begun is needed; later it would sound twice.
         heard = ends if self.fresh else (times + ends) // 2
-        inside = np.flatnonzero((heard > self.end) & (times < self.limit(draft, following)))
+        inside = np.flatnonzero((heard > self.end) & (times < limit))
         if len(inside) == 0:
             return Span(0, 0)
         self.end, self.fresh = int(ends[inside[-1]]), False
@@ -54,12 +71,10 @@ class Sound:
         track = following.placed.segment.media.audio
         if track is None or track.config != self.config:
             return draft.end
-        return int(sound_times(following)[0])
+        return wall_zero(following) + scale_one(track.summary.first, track.time_base)
 
 
-def sound_times(draft: Draft) -> Nanoseconds:
-    """Return the wall times of a draft's sound packets."""
-    media = draft.placed.segment.media
-    assert media.audio is not None  # noqa: S101 - the callers looked
-    origin = round(media.video.begin * NS)
-    return scale(media.audio.pts, media.audio.time_base) - origin + draft.placed.begin
+def wall_zero(draft: Draft) -> int:
+    """Return the wall time of the zero of a draft's own clock."""
+    video = draft.placed.segment.media.video
+    return draft.placed.begin - scale_one(video.summary.begin, video.time_base)

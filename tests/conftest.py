@@ -39,6 +39,7 @@ def folders(settings, tmp_path):
     """Give each test its own archive and storage folders."""
     settings.ARCHIVE_DIR = tmp_path / "archive"
     settings.STORAGE_DIR = tmp_path / "storage"
+    settings.INDEX_DIR = tmp_path / "index"
     settings.ARCHIVE_DIR.mkdir()
     settings.STORAGE_DIR.mkdir()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,28 @@ def absolute_path(segment: Segment) -> Path:
         OutsideFolder: the path, or a link on it, leads out of the folder.
     """
     return path_inside(segment.folder, segment.path)
+
+
+class Places:
+    """Finds the files of many segments; each folder on their way is looked at once."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, str], Path] = {}
+
+    def path_of(self, segment: Segment) -> Path:
+        """Return where the file of *segment* is; whether it exists is not looked at.
+
+        Raises:
+            OutsideFolder: the path, or a link on it, leads out of the folder.
+        """
+        parent, _, name = segment.path.rpartition("/")
+        key = (segment.folder.path, parent)
+        if key not in self.seen:
+            self.seen[key] = absolute_path(segment).parent
+        path = self.seen[key] / name
+        if name in {"", ".", ".."} or os.path.islink(path):  # noqa: PTH114 - quick for thousands
+            return absolute_path(segment)
+        return path
 
 
 def path_inside(folder: ArchiveFolder, path: str) -> Path:

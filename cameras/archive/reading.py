@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cameras.archive.layout import FileName
 from cameras.archive.listing import FoundFile
+from cameras.archive.sidecars import read_and_keep, sidecar_path
 from cameras.models import ArchiveFolder, Segment
-from vms.media.probe import MediaFile, UnreadableMedia, read_media
+from vms.media.probe import MediaFile, UnreadableMedia
 
 # A name that tells whole seconds is off by up to one; half a second more is left for clocks.
 SNAP = timedelta(seconds=1.5)
@@ -34,7 +35,7 @@ def read_segment(
     """
     if not EARLIEST < name.begin < LATEST:
         raise UnreadableMedia("its name tells a time that cannot be")
-    media = read_media(Path(folder.path) / file.path)
+    media = read_and_keep(Path(folder.path) / file.path, sidecar_path(folder.pk, file.path))
     if media.duration > LONGEST.total_seconds():
         raise UnreadableMedia("its pictures are more than a day apart")
     duration = floor_to_microseconds(media.duration)

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 
 from cameras.archive.index import OutsideFolder, absolute_path
+from cameras.archive.sidecars import drop_of_deleted_folders, drop_sidecars
 from cameras.models import ArchiveFolder, Camera, Segment
 
 BATCH = 500
@@ -39,6 +40,7 @@ def apply_retention(now: datetime) -> RetentionReport:
             continue
         for segment in expired(folder, now - timedelta(days=days)):
             delete(segment, report)
+    drop_of_deleted_folders()
     if report.deleted or report.failed:
         log.info(
             "retention applied", deleted=report.deleted, bytes=report.bytes, failed=report.failed
@@ -65,6 +67,7 @@ def expired(folder: ArchiveFolder, cutoff: datetime) -> Iterator[Segment]:
 def delete(segment: Segment, report: RetentionReport) -> None:
     row = Segment.objects.filter(pk=segment.pk)
     row.delete()
+    drop_sidecars([(segment.folder_id, segment.path)])
     try:
         path = absolute_path(segment)
         path.unlink(missing_ok=True)

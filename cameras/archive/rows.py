@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from cameras.archive.listing import FoundFile
+from cameras.archive.sidecars import drop_sidecars
 from cameras.models import ArchiveFolder, Segment, Stream
 
 BATCH = 500
@@ -65,7 +66,9 @@ def forget(ids: Iterable[int]) -> int:
     waiting = iter(ids)
     deleted = 0
     while batch := list(islice(waiting, BATCH)):
-        deleted += Segment.objects.filter(pk__in=batch).delete()[1].get("cameras.Segment", 0)
+        rows = Segment.objects.filter(pk__in=batch)
+        drop_sidecars(rows.values_list("folder_id", "path"))
+        deleted += rows.delete()[1].get("cameras.Segment", 0)
     return deleted
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from exports.cutting import SegmentMedia
-from vms.media.probe import MediaFile, Track
+from vms.media.probe import Columns, MediaFile, Track
 
 ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -17,8 +17,12 @@ def at(seconds: float) -> datetime:
     return ZERO + timedelta(seconds=seconds)
 
 
-def video(frames, *, fps=10, gop=10, codec="h264", config="v", start=0, clock=90_000, reorder=0):
+def video(
+    frames, *, fps=10, gop=10, codec="h264", config="v", start=0, clock=90_000, reorder=0, keys=None
+):
     """Make a track of *frames* pictures; *reorder* swaps neighbours as B-frames do."""
+    key = np.zeros(frames, dtype=np.bool_)
+    key[keys or slice(None, None, gop)] = True
     step = clock // fps
     pts = start + step * np.arange(frames, dtype=np.int64)
     if reorder:
@@ -26,28 +30,32 @@ def video(frames, *, fps=10, gop=10, codec="h264", config="v", start=0, clock=90
             # Decode order I P B: the picture after next is decoded first.
             for index in range(first + 1, min(first + gop, frames) - 1, 2):
                 pts[index], pts[index + 1] = pts[index + 1], pts[index]
-    return Track(
-        codec=codec,
-        config=config,
-        time_base=Fraction(1, clock),
-        pts=pts,
-        duration=np.full(frames, step, dtype=np.int64),
-        size=np.full(frames, 1000, dtype=np.int64),
-        key=np.arange(frames) % gop == 0,
-        hidden=np.zeros(frames, dtype=np.bool_),
+    return Track.of_packets(
+        codec,
+        config,
+        Fraction(1, clock),
+        Columns(
+            pts=pts,
+            duration=np.full(frames, step, dtype=np.int64),
+            size=np.full(frames, 1000, dtype=np.int64),
+            key=key,
+            hidden=np.zeros(frames, dtype=np.bool_),
+        ),
     )
 
 
 def sound(packets, *, start=0, config="a", clock=16_000, length=1024):
-    return Track(
-        codec="aac",
-        config=config,
-        time_base=Fraction(1, clock),
-        pts=start + length * np.arange(packets, dtype=np.int64),
-        duration=np.full(packets, length, dtype=np.int64),
-        size=np.full(packets, 100, dtype=np.int64),
-        key=np.ones(packets, dtype=np.bool_),
-        hidden=np.zeros(packets, dtype=np.bool_),
+    return Track.of_packets(
+        "aac",
+        config,
+        Fraction(1, clock),
+        Columns(
+            pts=start + length * np.arange(packets, dtype=np.int64),
+            duration=np.full(packets, length, dtype=np.int64),
+            size=np.full(packets, 100, dtype=np.int64),
+            key=np.ones(packets, dtype=np.bool_),
+            hidden=np.zeros(packets, dtype=np.bool_),
+        ),
     )
 
 

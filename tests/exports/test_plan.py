@@ -161,9 +161,7 @@ def test_refuses_an_interval_without_footage(begin):
 
 
 def test_starts_at_the_first_keyframe_of_a_segment_that_begins_without_one():
-    track = video(100)
-    track.key[0] = False
-    plan = plan_of(0, 10, [segment(1, 0, track)])
+    plan = plan_of(0, 10, [segment(1, 0, video(100, keys=slice(10, None, 10)))])
 
     assert plan.begin == at(1)
     assert "10 pictures before its first keyframe" in plan.warnings[0]

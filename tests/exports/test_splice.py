@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from exports.engines import delivery
 from exports.engines.splice import SpliceEngine, splice
 from exports.plan import make_plan
 from tests.footage import BEGIN, Footage, begin_of
+from vms.media.mp4.movie import Movie, MovieTrack, build_header
 from vms.media.segment import read_segment
 
 pytestmark = pytest.mark.ffmpeg
@@ -75,17 +77,11 @@ def test_writes_the_same_bytes_whatever_the_kernel_can_do(plan, paths, tmp_path,
 
 
 def test_moves_to_64_bit_offsets_for_large_files(plan):
-    from exports.engines.splice import Builder, clock_of
-    from vms.media.mp4.movie import Movie, build_header
-
-    builder = Builder("video", clock_of(plan))
-    part = plan.slices[0]
-    track = part.segment.media.index.tracks["video"]
-    places = track.samples.at[part.video.slice()] + 5 * 2**32
-    builder.add(part, track, part.video, places)
+    track = plan.slices[0].segment.media.index.tracks["video"]
+    table = replace(track.table, chunk_at=track.table.chunk_at + 5 * 2**32)
     movie = Movie(
-        tracks=[builder.finish(plan, plan.duration_ns)],
-        scale=clock_of(plan),
+        tracks=[MovieTrack("video", track.timescale, track.entries, table, 1)],
+        scale=track.timescale,
         length=1,
         media_size=6 * 2**32,
         created_at=plan.begin,

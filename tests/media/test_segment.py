@@ -51,7 +51,7 @@ def test_finds_every_sample_where_it_is(name, tmp_path):
     """The bytes at a sample's place are units of exactly its size (ISO/IEC 14496-15)."""
     path = FOOTAGE[name].make(tmp_path)[0]
     content = path.read_bytes()
-    samples = read_index(path).tracks["video"].samples
+    samples = read_index(path).tracks["video"].table.samples()
 
     for begin, size in zip(samples.at, samples.size, strict=True):
         at, end = int(begin), int(begin) + int(size)
@@ -143,7 +143,9 @@ def test_never_breaks_on_mutated_files(name, tmp_path):
         except Malformed:
             continue
         for track in index.tracks.values():
-            assert (track.samples.at + track.samples.size <= index.size).all()
+            if not len(track.table):
+                continue
+            assert (track.table.at + track.table.size <= index.size).all()
 
 
 def test_refuses_an_encrypted_recording(tmp_path):

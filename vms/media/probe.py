@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vms.media.mp4.index import FileIndex
+from vms.media.mp4.summary import Summary, fill_durations
 
 Times = NDArray[np.int64]
 
@@ -32,38 +35,105 @@ class UnreadableMedia(Exception):
 
 
 @dataclass(frozen=True)
-class Track:
-    """The packets of one track in file (decode) order.
+class Columns:
+    """The packets of one track in file (decode) order; every array has one entry a packet.
 
-    `pts`, `duration` are in units of `time_base` seconds, `size` in bytes; `key` marks keyframes,
-    `hidden` packets that the file's own edit list keeps from being shown. Every array has one
-    entry a packet. A duration the file leaves out is filled in from the next packet. `config` is
-    equal for tracks that one decoder can go through without a break.
+    `pts`, `duration` are in ticks, `size` in bytes; `key` marks keyframes, `hidden` packets that
+    the file's own edit list keeps from being shown. Durations the file leaves out are filled in.
     """
 
-    codec: str
-    config: str
-    time_base: Fraction
     pts: Times
     duration: Times
     size: Times
     key: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
 
+
+class Track:
+    """One track of a file: a summary at once, its packets when they are asked for.
+
+    Times are in units of `time_base` seconds. `config` is equal for tracks that one decoder can
+    go through without a break.
+    """
+
+    def __init__(
+        self,
+        codec: str,
+        config: str,
+        time_base: Fraction,
+        summary: Summary,
+        load: Callable[[], Columns],
+    ) -> None:
+        self.codec = codec
+        self.config = config
+        self.time_base = time_base
+        self.summary = summary
+        self.load = load
+
+    @classmethod
+    def of_packets(cls, codec: str, config: str, time_base: Fraction, columns: Columns) -> Track:
+        """Make a track of packets that are known already; there is at least one."""
+        return cls(codec, config, time_base, summary_of(columns), lambda: columns)
+
+    @cached_property
+    def columns(self) -> Columns:
+        return self.load()
+
+    def __len__(self) -> int:
+        return self.summary.count
+
+    @property
+    def pts(self) -> Times:
+        return self.columns.pts
+
+    @property
+    def duration(self) -> Times:
+        return self.columns.duration
+
+    @property
+    def size(self) -> Times:
+        return self.columns.size
+
+    @property
+    def key(self) -> NDArray[np.bool_]:
+        return self.columns.key
+
+    @property
+    def hidden(self) -> NDArray[np.bool_]:
+        return self.columns.hidden
+
     @property
     def begin(self) -> Fraction:
         """Seconds at which the first picture (or sound) is presented, on the file's own clock."""
-        return int(self.pts[self.shown].min()) * self.time_base
+        return self.summary.begin * self.time_base
 
     @property
     def end(self) -> Fraction:
         """Seconds at which the last one ends."""
-        return int((self.pts + self.duration)[self.shown].max()) * self.time_base
+        return self.summary.end * self.time_base
 
     @property
     def shown(self) -> NDArray[np.bool_]:
         """Which packets are presented; all when the file claims to hide every one."""
         return ~self.hidden if not self.hidden.all() else self.hidden
+
+
+def summary_of(columns: Columns) -> Summary:
+    pts, duration, hidden = columns.pts, columns.duration, columns.hidden
+    shown = ~hidden if not hidden.all() else hidden
+    keys = np.flatnonzero(columns.key)
+    return Summary(
+        count=len(pts),
+        bytes=int(columns.size.sum()),
+        ticks=int(duration.sum()),
+        first=int(pts[0]),
+        first_duration=int(duration[0]),
+        begin=int(pts[shown].min()),
+        latest=int(pts.max()),
+        end=int((pts + duration)[shown].max()),
+        first_key=int(keys[0]) if len(keys) else -1,
+        hidden=int(np.count_nonzero(hidden)),
+    )
 
 
 @dataclass(frozen=True)
@@ -174,29 +244,18 @@ def make_track(stream: Any, packets: Packets) -> Track:
     limit = LONGEST_SECONDS / stream.time_base
     if int(pts.max()) > limit or int(pts.min()) < -limit or int(numbers[:, 1].max()) > limit:
         raise UnreadableMedia("the times in the file are impossible")
-    return Track(
-        codec=stream.codec_context.name,
-        config=config_of(stream.codec_context),
-        time_base=stream.time_base,
-        pts=pts,
-        duration=fill_durations(pts, numbers[:, 1]),
-        size=numbers[:, 2],
-        key=flags[:, 0],
-        hidden=flags[:, 1],
+    return Track.of_packets(
+        stream.codec_context.name,
+        config_of(stream.codec_context),
+        stream.time_base,
+        Columns(
+            pts=pts,
+            duration=fill_durations(pts, numbers[:, 1]),
+            size=numbers[:, 2],
+            key=flags[:, 0],
+            hidden=flags[:, 1],
+        ),
     )
-
-
-def fill_durations(pts: Times, duration: Times) -> Times:
-    """Replace zero durations by the distance to the next packet in presentation order."""
-    if duration.all() or len(pts) == 1:
-        return np.maximum(duration, 1)
-    order = np.argsort(pts, kind="stable")
-    step = np.diff(pts[order])
-    filled = duration.copy()
-    filled[order] = np.where(
-        duration[order] > 0, duration[order], np.append(step, int(np.median(step)))
-    )
-    return np.maximum(filled, 1)
 
 
 def config_of(context: Any) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from vms.media.mp4.atoms import Malformed
-from vms.media.mp4.entries import Encrypted, read_entry
+from vms.media.mp4.entries import CODECS, Encrypted, read_entry
 from vms.media.mp4.index import FileIndex, TrackIndex, read_index
+from vms.media.mp4.summary import fill_durations, hidden_samples
 from vms.media.probe import (
     LONGEST_SECONDS,
+    Columns,
     MediaFile,
     Track,
     UnreadableMedia,
-    fill_durations,
     read_media,
 )
 
@@ -43,14 +45,16 @@ def media_of(index: FileIndex) -> MediaFile:
         Malformed: no whole picture is there, or times are impossible.
     """
     video = index.tracks.get("video")
-    if video is None or not len(video.samples):
+    if video is None or not len(video.table):
         raise Malformed("no whole picture")
     audio = index.tracks.get("audio")
     entry = read_entry(video.entries[0], "video")
+    if entry.codec not in CODECS.values():
+        raise Malformed("pictures of an unknown codec")
     return MediaFile(
         format="mp4",
         video=track_of(video),
-        audio=track_of(audio) if audio is not None and len(audio.samples) else None,
+        audio=track_of(audio) if audio is not None and len(audio.table) else None,
         width=entry.width,
         height=entry.height,
         size=index.size,
@@ -61,17 +65,27 @@ def media_of(index: FileIndex) -> MediaFile:
 
 def track_of(track: TrackIndex) -> Track:
     entry = read_entry(track.entries[0], track.kind)
-    pts = track.shown_at
     limit = LONGEST_SECONDS * track.timescale
-    if int(np.abs(pts).max()) > limit or int(track.samples.duration.max()) > limit:
+    summary = track.summary
+    if max(abs(summary.first), abs(summary.begin), abs(summary.latest), abs(summary.end)) > limit:
         raise Malformed("impossible times")
     return Track(
         codec=entry.codec,
         config=entry.config,
         time_base=Fraction(1, track.timescale),
+        summary=summary,
+        load=partial(columns_of, track),
+    )
+
+
+def columns_of(track: TrackIndex) -> Columns:
+    table = track.table
+    pts = track.shown_at
+    duration = fill_durations(pts, table.duration)
+    return Columns(
         pts=pts,
-        duration=fill_durations(pts, track.samples.duration.astype(np.int64)),
-        size=track.samples.size.astype(np.int64),
-        key=track.samples.sync,
-        hidden=track.hidden,
+        duration=duration,
+        size=table.size.astype(np.int64),
+        key=table.sync_flags,
+        hidden=hidden_samples(pts, duration, track.length),
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 HEADER = struct.Struct(">I4s")
+WORD = struct.Struct(">I")
 WIDE = struct.Struct(">Q")
 # No segment has more boxes on its top level than this: a fragment each tenth of a second, a day.
 MOST_BOXES = 4_000_000
@@ -17,14 +18,22 @@ class Malformed(Exception):
     """The boxes of a file contradict themselves; the message says how, in words for a log."""
 
 
+# Read with each header: most fragments' boxes are no larger, and then need no second read.
+AHEAD = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Top:
-    """A box on the top level: its kind, where it begins, where its content does, where it ends."""
+    """A box on the top level: its kind, where it begins, where its content does, where it ends.
+
+    `content` is its content if it was read along with the header.
+    """
 
     kind: bytes
     begin: int
     body: int
     end: int
+    content: memoryview | None
 
 
 def top_level(file: int, size: int) -> Iterator[Top]:
@@ -35,7 +44,7 @@ def top_level(file: int, size: int) -> Iterator[Top]:
     """
     begin = 0
     for _ in range(MOST_BOXES):
-        header = os.pread(file, 16, begin)
+        header = os.pread(file, AHEAD, begin)
         if len(header) < HEADER.size:
             return
         length, kind = HEADER.unpack_from(header)
@@ -49,7 +58,8 @@ def top_level(file: int, size: int) -> Iterator[Top]:
             length = size - begin
         if begin + length < body or not kind.isascii():
             return
-        yield Top(kind, begin, body, begin + length)
+        content = memoryview(header)[body - begin : length] if length <= len(header) else None
+        yield Top(kind, begin, body, begin + length, content)
         begin += length
         if begin >= size:
             return
@@ -79,11 +89,25 @@ def children(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 def first(content: memoryview, *path: bytes) -> memoryview | None:
     """Return the content of the first box at a path of kinds, None when there is none."""
     for kind in path:
-        inside = next((body for name, body in children(content) if name == kind), None)
-        if inside is None:
+        for name, body in children(content):
+            if name == kind:
+                content = body
+                break
+        else:
             return None
-        content = inside
     return content
+
+
+def by_kind(content: memoryview) -> dict[bytes, memoryview]:
+    """Return the first box of each kind.
+
+    Raises:
+        Malformed: as `children`.
+    """
+    found: dict[bytes, memoryview] = {}
+    for kind, body in children(content):
+        found.setdefault(kind, body)
+    return found
 
 
 def required(content: memoryview, *path: bytes) -> memoryview:
@@ -104,13 +128,15 @@ def number(content: memoryview, at: int) -> int:
     Raises:
         Malformed: the box ends before.
     """
-    if at + 4 > len(content):
-        raise Malformed("a box that ends too soon")
-    return int.from_bytes(content[at : at + 4], "big")
+    try:
+        return int(WORD.unpack_from(content, at)[0])
+    except struct.error as error:
+        raise Malformed("a box that ends too soon") from error
 
 
 def wide_number(content: memoryview, at: int) -> int:
     """Read 64 unsigned bits; raises as `number` does."""
-    if at + 8 > len(content):
-        raise Malformed("a box that ends too soon")
-    return int.from_bytes(content[at : at + 8], "big")
+    try:
+        return int(WIDE.unpack_from(content, at)[0])
+    except struct.error as error:
+        raise Malformed("a box that ends too soon") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vms.media.mp4.atoms import Malformed, children
 
@@ -55,6 +56,7 @@ class Entry:
     height: int
 
 
+@lru_cache(maxsize=1024)
 def read_entry(entry: bytes, kind: str) -> Entry:
     """Read a sample entry of a `video` or `audio` track.
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vms.media.mp4.atoms import (
     Malformed,
@@ -24,8 +23,10 @@ from vms.media.mp4.atoms import (
     top_level,
     wide_number,
 )
-from vms.media.mp4.fragments import Defaults, read_defaults, read_fragment
-from vms.media.mp4.tables import Samples, join_samples, read_tables
+from vms.media.mp4.fragments import Fragments, read_defaults, table_of
+from vms.media.mp4.summary import Summary, summarise
+from vms.media.mp4.table import Ints, Spans, Table, join_samples, pack, spans_of
+from vms.media.mp4.tables import most_samples, read_tables
 
 # An index larger than this is no camera's segment; a forged size must not fill memory.
 LARGEST_INDEX = 256 * 2**20
@@ -37,7 +38,7 @@ EMPTY_EDIT = {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
 
 @dataclass(frozen=True)
 class TrackIndex:
-    """One track: its sample entries as bytes, its clock, and its samples in decode order.
+    """One track: its sample entries as bytes, its clock, and its samples.
 
     `origin` is the tick of the media that the file's own edit list shows at its zero; `length`
     is for how many ticks it shows the track, None for as long as there is something.
@@ -46,32 +47,27 @@ class TrackIndex:
     kind: str
     timescale: int
     entries: tuple[bytes, ...]
-    samples: Samples
+    table: Table
     origin: int
     length: int | None
+    summary: Summary
 
     @property
-    def shown_at(self) -> NDArray[np.int64]:
+    def shown_at(self) -> Ints:
         """Ticks at which each sample is shown, on the file's own clock."""
-        return self.samples.decoded + self.samples.offset - self.origin
-
-    @property
-    def hidden(self) -> NDArray[np.bool_]:
-        """Which samples the file's own edit list never shows."""
-        at = self.shown_at
-        hidden = at + self.samples.duration <= 0
-        return hidden if self.length is None else hidden | (at >= self.length)
+        return self.table.decoded + self.table.offset - self.origin
 
 
 @dataclass(frozen=True)
 class FileIndex:
     """The tracks of a file by kind, the first of each.
 
-    `size` and `mtime_ns` tell which state of the file was read, `truncated` that something at its
-    end was not whole.
+    `spans` hold the samples of these tracks. `size` and `mtime_ns` tell which state of the file
+    was read, `truncated` that something at its end was not whole.
     """
 
     tracks: dict[str, TrackIndex]
+    spans: Spans
     size: int
     mtime_ns: int
     truncated: bool
@@ -87,7 +83,7 @@ class Track:
     entries: tuple[bytes, ...]
     origin: int
     length: int | None
-    runs: list[Samples]
+    table: Table
 
 
 def read_index(path: Path) -> FileIndex:
@@ -101,57 +97,80 @@ def read_index(path: Path) -> FileIndex:
     try:
         state = os.fstat(descriptor)
         tracks, truncated = read_tracks(descriptor, state.st_size)
+        used = [track.table for track in tracks.values() if len(track.table)]
+        spans = spans_of(used) if used else None
     except ODD as error:
         raise Malformed("figures that cannot be") from error
     finally:
         os.close(descriptor)
-    return FileIndex(tracks, state.st_size, state.st_mtime_ns, truncated)
+    if spans is None:
+        raise Malformed("samples that share bytes, or none at all")
+    return FileIndex(tracks, spans, state.st_size, state.st_mtime_ns, truncated)
 
 
 def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
     tracks: dict[int, Track] | None = None
-    defaults: dict[int, Defaults] = {}
-    ends: dict[int, int] = {}
+    fragments = Fragments({}, 0)
     reached = 0
     for box in top_level(file, size):
         if box.kind in {b"moov", b"moof"} and box.end <= size:
             content = read_box(file, box)
             if box.kind == b"moov" and tracks is None:
-                tracks, defaults = read_movie(content), read_defaults(content)
+                tracks = read_movie(content, most_samples(size))
+                fragments = Fragments(read_defaults(content), most_samples(size))
             elif box.kind == b"moof" and tracks is not None:
                 try:
-                    found = read_fragment(content, box.begin, defaults, ends)
+                    fragments.read(content, box.begin)
                 except (Malformed, *ODD):
                     break  # what came before it stays
-                for track_id, runs in found.items():
-                    if track_id in tracks:
-                        tracks[track_id].runs.extend(runs)
         reached = box.end
     if tracks is None:
         raise Malformed("no movie box")
     by_kind: dict[str, TrackIndex] = {}
     cut = reached != size
-    for track in tracks.values():
-        samples = join_samples(track.runs)
-        kept = whole(samples, size)
-        cut = cut or kept < len(samples)
-        by_kind.setdefault(track.kind, finished(track, samples.until(kept)))
+    for number_, track in tracks.items():
+        table = track.table
+        if number_ in fragments.runs:
+            table = with_fragments(table, table_of(fragments.runs[number_]))
+        kept = whole(table, size)
+        cut = cut or kept < len(table)
+        by_kind.setdefault(track.kind, finished(track, table.part(0, kept)))
     return by_kind, cut
 
 
-def whole(samples: Samples, size: int) -> int:
+def with_fragments(table: Table, fragments: Table) -> Table:
+    """Put the samples of fragments behind those of the movie box, if it has any."""
+    if not len(table):
+        return fragments
+    return pack(join_samples(table.samples(), fragments.samples()))
+
+
+def whole(table: Table, size: int) -> int:
     """Count the samples before the first that is not wholly in the file."""
-    outside = np.flatnonzero(samples.at + samples.size > size)
-    return int(outside[0]) if len(outside) else len(samples)
+    if not len(table) or int((table.chunk_at + table.chunk_size).max()) <= size:
+        return len(table)
+    return int(np.flatnonzero(table.at + table.size > size)[0])
 
 
-def finished(track: Track, samples: Samples) -> TrackIndex:
+def finished(track: Track, table: Table) -> TrackIndex:
+    """Turn a track that was read into its index.
+
+    Raises:
+        Malformed: a sample refers to a sample entry that is not there.
+    """
+    if len(table):
+        least, most = int(table.chunk_entry.min()), int(table.chunk_entry.max())
+        if least < 0 or most >= len(track.entries):
+            raise Malformed("a sample entry that is not there")
+    summary = summarise(table, track.origin, track.length)
     return TrackIndex(
-        track.kind, track.timescale, track.entries, samples, track.origin, track.length
+        track.kind, track.timescale, track.entries, table, track.origin, track.length, summary
     )
 
 
 def read_box(file: int, box: Top) -> memoryview:
+    if box.content is not None:
+        return box.content
     if box.end - box.body > LARGEST_INDEX:
         raise Malformed("an index of impossible size")
     content = os.pread(file, box.end - box.body, box.body)
@@ -160,7 +179,7 @@ def read_box(file: int, box: Top) -> memoryview:
     return memoryview(content)
 
 
-def read_movie(movie: memoryview) -> dict[int, Track]:
+def read_movie(movie: memoryview, limit: int) -> dict[int, Track]:
     """Read the first video and the first audio track of a `moov` box (8.2.1), by track id."""
     head = required(movie, b"mvhd")
     movie_scale = number(head, 20 if number(head, 0) >> 24 else 12)
@@ -168,13 +187,13 @@ def read_movie(movie: memoryview) -> dict[int, Track]:
     for kind, body in children(movie):
         if kind != b"trak":
             continue
-        track = read_movie_track(body, movie_scale)
+        track = read_movie_track(body, movie_scale, limit)
         if track is not None and track.kind not in {other.kind for other in tracks.values()}:
             tracks[track.id] = track
     return tracks
 
 
-def read_movie_track(body: memoryview, movie_scale: int) -> Track | None:
+def read_movie_track(body: memoryview, movie_scale: int, limit: int) -> Track | None:
     """Read one `trak` box (8.3); None for one that is neither picture nor sound."""
     media = required(body, b"mdia")
     kind = KINDS.get(bytes(required(media, b"hdlr")[8:12]))
@@ -188,7 +207,6 @@ def read_movie_track(body: memoryview, movie_scale: int) -> Track | None:
         raise Malformed("a clock that stands still")
     table = required(media, b"minf", b"stbl")
     origin, length = read_edits(body, timescale, movie_scale)
-    samples = read_tables(table)
     return Track(
         id=track_id,
         kind=kind,
@@ -196,7 +214,7 @@ def read_movie_track(body: memoryview, movie_scale: int) -> Track | None:
         entries=read_entries(required(table, b"stsd")),
         origin=origin,
         length=length,
-        runs=[samples] if len(samples) else [],
+        table=read_tables(table, limit),
     )
 
 

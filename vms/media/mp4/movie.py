@@ -9,17 +9,20 @@ the samples' arrays: nothing here is done sample by sample (ISO/IEC 14496-12 sec
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from vms.media.mp4.table import NO_TICKS, Array, Table, starts
+
+# A piece of the header as it will be written; tables stay arrays until they are.
+Piece = bytes | Array
 
 EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 WIDE_FROM = 2**32
+WIDE = 8
 MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 UNDETERMINED = 0x55C4
 HANDLERS = {"video": b"vide", "audio": b"soun"}
@@ -31,25 +34,17 @@ MEDIA_HEADS = {
 
 @dataclass(frozen=True)
 class MovieTrack:
-    """One track to be written; arrays have one entry a sample, in decode order.
+    """One track to be written.
 
-    `decoded` rises and may begin anywhere; `shown` are the ticks at which samples are presented,
-    where zero is the begin of the movie: what lies before is hidden. `place` is the offset of
-    each sample in the media that follows the header. `entry` numbers *entries* from zero.
-    `length` is how many ticks are shown, `last` the duration of the last sample.
+    Zero on *table*'s clock is the begin of the movie: what is shown before is hidden. Its chunks
+    are at offsets in the media that follows the header. `length` is how many ticks are shown.
     """
 
     kind: str
     timescale: int
     entries: Sequence[bytes]
-    decoded: Ints
-    shown: Ints
-    size: Ints
-    place: Ints
-    sync: NDArray[np.bool_]
-    entry: Ints
+    table: Table
     length: int
-    last: int
     width: int = 0
     height: int = 0
 
@@ -68,15 +63,21 @@ class Movie:
 
 def build_header(movie: Movie) -> bytes:
     """Return all bytes before the media."""
-    head = file_type(movie)
     wide = movie.media_size + 2**28 >= WIDE_FROM
-    mdat = media_head(movie.media_size, wide=wide)
-    # The offsets depend on the size of the header, its size only on their width.
-    size = len(head) + len(movie_box(movie, 0, wide=wide)) + len(mdat)
-    return head + movie_box(movie, size, wide=wide) + mdat
+    offsets = [track.table.chunk_at.astype(">u8" if wide else ">u4") for track in movie.tracks]
+    pieces = [
+        *file_type(movie),
+        *movie_box(movie, offsets),
+        media_head(movie.media_size, wide=wide),
+    ]
+    # Where the media begins is known only now; the offsets have kept their width.
+    size = sum(map(width_of, pieces))
+    for table in offsets:
+        np.add(table, size, out=table, casting="unsafe")
+    return b"".join(piece if isinstance(piece, bytes) else piece.data for piece in pieces)
 
 
-def file_type(movie: Movie) -> bytes:
+def file_type(movie: Movie) -> Iterator[Piece]:
     brands = b"isomiso2mp41"
     kinds = {entry[4:8] for track in movie.tracks for entry in track.entries}
     if b"avc1" in kinds:
@@ -90,11 +91,11 @@ def media_head(size: int, *, wide: bool) -> bytes:
     return struct.pack(">I4s", size + 8, b"mdat")
 
 
-def movie_box(movie: Movie, header: int, *, wide: bool) -> bytes:
-    """Make `moov` (8.2.1) for media that begins *header* bytes into the file."""
+def movie_box(movie: Movie, offsets: Sequence[Array]) -> Iterator[Piece]:
+    """Make `moov` (8.2.1); *offsets* are the chunks' places in the file, track by track."""
     created = seconds_since_epoch(movie.created_at)
-    parts = [
-        full(
+    parts: list[Piece] = [
+        *full(
             b"mvhd",
             1,
             0,
@@ -106,22 +107,18 @@ def movie_box(movie: Movie, header: int, *, wide: bool) -> bytes:
             struct.pack(">I", len(movie.tracks) + 1),
         )
     ]
-    parts += [
-        track_box(track, number, movie, created, header, wide=wide)
-        for number, track in enumerate(movie.tracks, start=1)
-    ]
+    for number, (track, places) in enumerate(zip(movie.tracks, offsets, strict=True), start=1):
+        parts += track_box(track, number, movie, created, places)
     if movie.chapters:
-        parts.append(box(b"udta", chapter_list(movie.chapters)))
+        parts += box(b"udta", *chapter_list(movie.chapters))
     return box(b"moov", *parts)
 
 
 def track_box(
-    track: MovieTrack, number: int, movie: Movie, created: int, header: int, *, wide: bool
-) -> bytes:
+    track: MovieTrack, number: int, movie: Movie, created: int, offsets: Array
+) -> Iterator[Piece]:
     """Make `trak` (8.3): its head, its edit list, its media."""
     shown = scaled(track.length, track.timescale, movie.scale)
-    zero = int(track.decoded[0]) if len(track.decoded) else 0
-    media_length = int(track.decoded[-1]) - zero + track.last if len(track.decoded) else 0
     head = full(
         b"tkhd",
         1,
@@ -132,23 +129,28 @@ def track_box(
         MATRIX,
         struct.pack(">II", track.width << 16, track.height << 16),
     )
-    edits = edit_list(track, movie.scale, zero)
     media = box(
         b"mdia",
-        full(
+        *full(
             b"mdhd",
             1,
             0,
-            struct.pack(">QQIQ", created, created, track.timescale, media_length),
+            struct.pack(">QQIQ", created, created, track.timescale, track.table.ticks),
             struct.pack(">HH", UNDETERMINED, 0),
         ),
-        full(b"hdlr", 0, 0, bytes(4), HANDLERS[track.kind], bytes(12), b"\0"),
-        box(b"minf", media_info(track.kind), data_info(), sample_table(track, header, wide=wide)),
+        *full(b"hdlr", 0, 0, bytes(4), HANDLERS[track.kind], bytes(12), b"\0"),
+        *box(
+            b"minf",
+            *media_info(track.kind),
+            *data_info(),
+            *sample_table(track, offsets),
+        ),
     )
-    return box(b"trak", head, box(b"edts", edits), media)
+    edits = edit_list(track, movie.scale, track.table.decoded_from)
+    return box(b"trak", *head, *box(b"edts", *edits), *media)
 
 
-def edit_list(track: MovieTrack, scale: int, zero: int) -> bytes:
+def edit_list(track: MovieTrack, scale: int, zero: int) -> Iterator[Piece]:
     """Make `elst` (8.6.6): hide what comes before the begin, wait for a track that begins late."""
     length = scaled(track.length, track.timescale, scale)
     delay = scaled(max(0, zero), track.timescale, scale)
@@ -158,80 +160,63 @@ def edit_list(track: MovieTrack, scale: int, zero: int) -> bytes:
     return full(b"elst", 1, 0, struct.pack(">I", len(rows)), *rows)
 
 
-def media_info(kind: str) -> bytes:
+def media_info(kind: str) -> Iterator[Piece]:
     name, flags, content = MEDIA_HEADS[kind]
     return full(name, 0, flags, content)
 
 
-def data_info() -> bytes:
+def data_info() -> Iterator[Piece]:
     """Make `dinf` (8.7.1): the media is in this file."""
-    return box(b"dinf", full(b"dref", 0, 0, struct.pack(">I", 1), full(b"url ", 0, 1)))
+    return box(b"dinf", *full(b"dref", 0, 0, struct.pack(">I", 1), *full(b"url ", 0, 1)))
 
 
-def sample_table(track: MovieTrack, header: int, *, wide: bool) -> bytes:
+def sample_table(track: MovieTrack, offsets: Array) -> Iterator[Piece]:
     """Make `stbl` (8.5.1)."""
-    first, count, entry = chunks(track)
-    form = ">u8" if wide else ">u4"
-    offsets = (track.place[first] + header).astype(form)
-    parts = [
-        full(b"stsd", 0, 0, struct.pack(">I", len(track.entries)), *track.entries),
-        full(b"stts", 0, 0, pairs(durations(track))),
-        full(b"stsc", 0, 0, chunk_runs(count, entry)),
-        full(b"stsz", 0, 0, struct.pack(">II", 0, len(track.size)), words(track.size)),
-        full(
-            b"co64" if wide else b"stco",
-            0,
-            0,
-            struct.pack(">I", len(offsets)),
-            offsets.tobytes(),
-        ),
+    table = track.table
+    count = struct.pack(">I", len(offsets))
+    parts: list[Piece] = [
+        *full(b"stsd", 0, 0, struct.pack(">I", len(track.entries)), *track.entries),
+        *full(b"stts", 0, 0, *pairs(table.step_count, table.step_ticks)),
+        *full(b"stsc", 0, 0, *chunk_runs(table.chunk_count, table.chunk_entry)),
+        *full(b"stsz", 0, 0, struct.pack(">II", 0, len(table.size)), words(table.size)),
+        *full(b"co64" if offsets.itemsize == WIDE else b"stco", 0, 0, count, offsets),
     ]
-    offset = track.shown - track.decoded
-    if offset.any():
-        parts.append(full(b"ctts", 1, 0, pairs(offset)))
-    if not track.sync.all():
-        numbers = np.flatnonzero(track.sync) + 1
-        parts.append(full(b"stss", 0, 0, struct.pack(">I", len(numbers)), words(numbers)))
+    if len(table.shift_ticks):
+        parts += full(b"ctts", 1, 0, *pairs(table.shift_count, table.shift_ticks))
+    if table.sync is not None:
+        numbers = words(table.sync + 1)
+        parts += full(b"stss", 0, 0, struct.pack(">I", len(numbers)), numbers)
     return box(b"stbl", *parts)
 
 
-def durations(track: MovieTrack) -> Ints:
-    return np.append(np.diff(track.decoded), track.last)
-
-
-def chunks(track: MovieTrack) -> tuple[Ints, Ints, Ints]:
-    """Group samples that lie behind one another and share an entry: (first, count, entry)."""
-    if not len(track.size):
-        empty = np.empty(0, np.int64)
-        return empty, empty, empty
-    breaks = (track.place[1:] != track.place[:-1] + track.size[:-1]) | (
-        track.entry[1:] != track.entry[:-1]
-    )
-    first = np.concatenate(([0], np.flatnonzero(breaks) + 1))
-    count = np.diff(np.append(first, len(track.size)))
-    return first, count, track.entry[first]
-
-
-def chunk_runs(count: Ints, entry: Ints) -> bytes:
+def chunk_runs(count: Array, entry: Array) -> tuple[bytes, Array]:
     """Write `stsc` (8.7.4): a row where the number of samples or the entry changes."""
-    changed = (count[1:] != count[:-1]) | (entry[1:] != entry[:-1])
-    rows = np.concatenate(([0], np.flatnonzero(changed) + 1)) if len(count) else np.empty(0, int)
-    table = np.column_stack((rows + 1, count[rows], entry[rows] + 1)).astype(">u4")
-    return struct.pack(">I", len(table)) + table.tobytes()
+    rows = starts((count[1:] == count[:-1]) & (entry[1:] == entry[:-1])) if len(count) else NO_TICKS
+    table = np.empty((len(rows), 3), ">u4")
+    table[:, 0], table[:, 1], table[:, 2] = rows + 1, count[rows], entry[rows]
+    table[:, 2] += 1
+    return struct.pack(">I", len(table)), table
 
 
-def pairs(values: Ints) -> bytes:
-    """Write values as (how many, which) pairs, negative ones in two's complement."""
-    if not len(values):
-        return struct.pack(">I", 0)
-    first = np.concatenate(([0], np.flatnonzero(values[1:] != values[:-1]) + 1))
-    count = np.diff(np.append(first, len(values)))
-    table = np.column_stack((count, values[first] & 0xFFFFFFFF)).astype(">u4")
-    return struct.pack(">I", len(table)) + table.tobytes()
+def pairs(count: Array, value: Array) -> tuple[bytes, Array]:
+    """Write runs as (how many, which) rows, negative values in two's complement.
+
+    Runs of the same value that follow one another become one.
+    """
+    first = starts(value[1:] == value[:-1]) if len(value) else NO_TICKS
+    table = np.empty((len(first), 2), ">u4")
+    if len(first):
+        table[:, 0] = np.add.reduceat(count, first, dtype=np.int64)
+        table[:, 1] = value[first].astype(np.int64) & 0xFFFFFFFF
+    return struct.pack(">I", len(table)), table
 
 
-def chapter_list(chapters: Sequence[tuple[float, str]]) -> bytes:
-    """Write `chpl`: seconds and titles, as players that read chapters of mp4 files expect them."""
+def chapter_list(chapters: Sequence[tuple[float, str]]) -> Iterator[Piece]:
+    """Make `chpl`: seconds and titles, as players that read chapters of mp4 files expect them.
+
+    The box is of no standard; it holds 255 at most. Version 1: four reserved bytes, a count of 8
+    bits, then 100 ns units (64 bits) and a title behind its length (8 bits).
+    """
     rows = []
     for seconds, title in chapters[:255]:
         text = title.encode()[:255]
@@ -239,16 +224,22 @@ def chapter_list(chapters: Sequence[tuple[float, str]]) -> bytes:
     return full(b"chpl", 1, 0, struct.pack(">IB", 0, len(rows)), *rows)
 
 
-def words(values: NDArray) -> bytes:
-    return values.astype(">u4").tobytes()
+def words(values: Array) -> Array:
+    return values if values.dtype == ">u4" else values.astype(">u4")
 
 
-def box(kind: bytes, *content: bytes) -> bytes:
-    return b"".join((struct.pack(">I4s", 8 + sum(map(len, content)), kind), *content))
+def box(kind: bytes, *content: Piece) -> Iterator[Piece]:
+    yield struct.pack(">I4s", 8 + sum(map(width_of, content)), kind)
+    yield from content
 
 
-def full(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
+def full(kind: bytes, version: int, flags: int, *content: Piece) -> Iterator[Piece]:
     return box(kind, struct.pack(">I", version << 24 | flags), *content)
+
+
+def width_of(piece: Piece) -> int:
+    """Return the bytes a piece takes."""
+    return len(piece) if isinstance(piece, bytes) else piece.nbytes
 
 
 def scaled(ticks: int, scale: int, other: int) -> int:

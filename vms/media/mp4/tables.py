@@ -1,176 +1,136 @@
-"""The sample tables of a plain mp4 file as arrays (ISO/IEC 14496-12 sections 8.6 and 8.7)."""
+"""Reading the sample tables of a plain mp4 file (ISO/IEC 14496-12 sections 8.6 and 8.7)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from vms.media.mp4.atoms import Malformed, first, number, required
+from vms.media.mp4.atoms import Malformed, by_kind, number
+from vms.media.mp4.table import NO_SAMPLES, NO_TICKS, Array, Ints, Table
 
-# A day of 100 frames a second has fewer; a forged count must not fill memory.
+# Samples of no bytes are rare: a file has about as many as it has bytes at most, and a forged
+# count must not fill memory.
+EMPTY_SAMPLES = 100_000
+# A day of 100 frames a second has fewer.
 MOST_SAMPLES = 10_000_000
 
 
-@dataclass(frozen=True)
-class Samples:
-    """The samples of one track in decode order; all arrays have one entry a sample.
-
-    `at` is the offset in the file, `size` in bytes; `decoded` ticks from the clock's zero,
-    `offset` what is added to it for the time shown, `duration` ticks; `entry` numbers the sample
-    entry from zero; `sync` marks samples that need no other.
-    """
-
-    at: NDArray[np.int64]
-    size: NDArray[np.uint32]
-    decoded: NDArray[np.int64]
-    offset: NDArray[np.int32]
-    duration: NDArray[np.uint32]
-    entry: NDArray[np.uint8]
-    sync: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.size)
-
-    def until(self, count: int) -> Samples:
-        """Return the first *count* samples."""
-        return Samples(*(column[:count] for column in self.columns()))
-
-    def columns(self) -> tuple[NDArray[Any], ...]:
-        return (
-            self.at,
-            self.size,
-            self.decoded,
-            self.offset,
-            self.duration,
-            self.entry,
-            self.sync,
-        )
+Boxes = dict[bytes, memoryview]
 
 
-def no_samples() -> Samples:
-    return Samples(
-        np.empty(0, np.int64),
-        np.empty(0, np.uint32),
-        np.empty(0, np.int64),
-        np.empty(0, np.int32),
-        np.empty(0, np.uint32),
-        np.empty(0, np.uint8),
-        np.empty(0, np.bool_),
-    )
+def most_samples(file_size: int) -> int:
+    """Return how many samples a file of that size may claim to have."""
+    return min(MOST_SAMPLES, file_size + EMPTY_SAMPLES)
 
 
-def join_samples(parts: list[Samples]) -> Samples:
-    """Put runs of samples behind one another."""
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return no_samples()
-    columns = zip(*(part.columns() for part in parts), strict=True)
-    return Samples(*(np.concatenate(column) for column in columns))
-
-
-def read_tables(table: memoryview) -> Samples:
+def read_tables(stbl: memoryview, limit: int) -> Table:
     """Read an `stbl` box; a track whose samples are in fragments has none here.
 
     Raises:
-        Malformed: the tables disagree about how many samples there are, or claim too many.
+        Malformed: the tables disagree about how many samples there are, or claim over *limit*.
     """
-    size = sample_sizes(table)
+    boxes = by_kind(stbl)
+    size = sample_sizes(boxes, limit)
     count = len(size)
     if count == 0:
-        return no_samples()
-    duration = run_lengths(required(table, b"stts"), count, np.uint32)
-    decoded = np.zeros(count, np.int64)
-    np.cumsum(duration[:-1], out=decoded[1:])
-    at, entry = chunk_offsets(table, size)
-    return Samples(
-        at=at,
+        return NO_SAMPLES
+    steps = run_lengths(needed(boxes, b"stts"), count)
+    shift_count, shift_ticks = composition_offsets(boxes, count)
+    at, samples, entry = read_chunks(boxes, count)
+    return Table(
         size=size,
-        decoded=decoded,
-        offset=composition_offsets(table, count),
-        duration=duration,
-        entry=entry,
-        sync=sync_flags(table, count),
+        decoded_from=0,
+        step_count=steps[:, 0],
+        step_ticks=steps[:, 1],
+        shift_count=shift_count,
+        shift_ticks=shift_ticks,
+        sync=sync_numbers(boxes, count),
+        chunk_at=at,
+        chunk_count=samples,
+        chunk_entry=entry,
     )
 
 
-def sample_sizes(table: memoryview) -> NDArray[np.uint32]:
+def sample_sizes(boxes: Boxes, limit: int) -> Array:
     """Read `stsz` or `stz2` (8.7.3)."""
-    box = first(table, b"stsz")
+    box = boxes.get(b"stsz")
     if box is not None:
-        same, count = number(box, 4), bounded(number(box, 8))
+        same, count = number(box, 4), bounded(number(box, 8), limit)
         if same:
-            return np.full(count, same, np.uint32)
+            return np.broadcast_to(np.uint32(same), (count,))
         return words(box, 12, count, ">u4").astype(np.uint32)
-    box = required(table, b"stz2")
-    width, count = number(box, 4) & 0xFF, bounded(number(box, 8))
+    box = needed(boxes, b"stz2")
+    width, count = number(box, 4) & 0xFF, bounded(number(box, 8), limit)
     if width == 4:  # noqa: PLR2004 - two sizes a byte
         packed = words(box, 12, (count + 1) // 2, ">u1")
-        return np.column_stack((packed >> 4, packed & 15)).ravel()[:count].astype(np.uint32)
+        return np.column_stack((packed >> 4, packed & 15)).ravel()[:count]
     if width not in {8, 16}:
         raise Malformed("sample sizes of an unknown width")
-    return words(box, 12, count, f">u{width // 8}").astype(np.uint32)
+    return words(box, 12, count, f">u{width // 8}").astype(np.uint16)
 
 
-def composition_offsets(table: memoryview, count: int) -> NDArray[np.int32]:
+def composition_offsets(boxes: Boxes, count: int) -> tuple[Array, Array]:
     """Read `ctts` (8.6.1.3); version 0 is read as signed too, because files are written so."""
-    box = first(table, b"ctts")
+    box = boxes.get(b"ctts")
     if box is None:
-        return np.zeros(count, np.int32)
-    return run_lengths(box, count, np.int32)
+        return NO_TICKS, NO_TICKS
+    rows = run_lengths(box, count)
+    ticks = rows[:, 1].astype(np.uint32).view(np.int32)
+    return (rows[:, 0], ticks) if ticks.any() else (NO_TICKS, NO_TICKS)
 
 
-def sync_flags(table: memoryview, count: int) -> NDArray[np.bool_]:
+def sync_numbers(boxes: Boxes, count: int) -> Array | None:
     """Read `stss` (8.6.2); without it every sample is one."""
-    box = first(table, b"stss")
+    box = boxes.get(b"stss")
     if box is None:
-        return np.ones(count, np.bool_)
-    sync = np.zeros(count, np.bool_)
+        return None
     numbers = words(box, 8, number(box, 4), ">u4").astype(np.int64) - 1
-    sync[numbers[(numbers >= 0) & (numbers < count)]] = True
-    return sync
+    if len(numbers) and (numbers[0] < 0 or numbers[-1] >= count or (np.diff(numbers) <= 0).any()):
+        numbers = np.unique(numbers[(numbers >= 0) & (numbers < count)])
+    return numbers
 
 
-def run_lengths(box: memoryview, count: int, kind: type) -> NDArray:
-    """Expand (count, value) pairs into one value a sample."""
-    pairs = words(box, 8, 2 * number(box, 4), ">u4").reshape(-1, 2)
-    counts = pairs[:, 0].astype(np.int64)
-    if int(counts.sum()) != count:
+def run_lengths(box: memoryview, count: int) -> Ints:
+    """Read (count, value) rows that have to tell of *count* samples."""
+    rows = words(box, 8, 2 * number(box, 4), ">u4").reshape(-1, 2).astype(np.int64)
+    if int(rows[:, 0].sum()) != count:
         raise Malformed("a table of times for another number of samples")
-    values = pairs[:, 1].astype(np.uint32).view(np.int32) if kind is np.int32 else pairs[:, 1]
-    return np.repeat(values, counts).astype(kind)
+    return rows[rows[:, 0] > 0] if (rows[:, 0] == 0).any() else rows
 
 
-def chunk_offsets(
-    table: memoryview, size: NDArray[np.uint32]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Place every sample from `stsc` (8.7.4) and `stco` or `co64` (8.7.5)."""
-    box = first(table, b"stco")
-    form, box = (">u4", box) if box is not None else (">u8", required(table, b"co64"))
-    chunks = words(box, 8, number(box, 4), form).astype(np.int64)
-    rows = words(required(table, b"stsc"), 8, 3 * number(required(table, b"stsc"), 4), ">u4")
-    rows = rows.reshape(-1, 3).astype(np.int64)
-    if len(rows) == 0 or len(chunks) == 0 or rows[0, 0] != 1 or (np.diff(rows[:, 0]) <= 0).any():
+def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Ints, Array]:
+    """Read `stsc` (8.7.4) and `stco` or `co64` (8.7.5): offset, samples, entry of each chunk."""
+    box = boxes.get(b"stco")
+    form, box = (">u4", box) if box is not None else (">u8", needed(boxes, b"co64"))
+    at = words(box, 8, number(box, 4), form).astype(np.int64)
+    box = needed(boxes, b"stsc")
+    rows = words(box, 8, 3 * number(box, 4), ">u4").reshape(-1, 3).astype(np.int64)
+    if len(rows) == 0 or len(at) == 0 or rows[0, 0] != 1 or (np.diff(rows[:, 0]) <= 0).any():
         raise Malformed("samples that are in no chunk")
-    repeats = np.diff(np.append(rows[:, 0], len(chunks) + 1))
+    if int(at.min()) < 0:
+        raise Malformed("a chunk beyond every file")
+    repeats = np.diff(np.append(rows[:, 0], len(at) + 1))
     if (repeats < 0).any():
         raise Malformed("samples in chunks that are not there")
-    per_chunk = np.repeat(rows[:, 1], repeats)
-    if int(per_chunk.sum()) != len(size):
+    samples = np.repeat(rows[:, 1], repeats)
+    if int(samples.sum()) != count:
         raise Malformed("chunks for another number of samples")
-    first_of_chunk = np.concatenate(([0], np.cumsum(per_chunk[:-1])))
-    ends = np.cumsum(size, dtype=np.int64)
-    begins = ends - size
-    base = chunks - begins[np.minimum(first_of_chunk, len(size) - 1)]
-    at = begins + np.repeat(base, per_chunk)
-    entry = np.repeat(np.repeat(rows[:, 2] - 1, repeats), per_chunk)
-    return at, entry.astype(np.uint8)
+    entry = np.repeat(rows[:, 2] - 1, repeats)
+    used = samples > 0
+    return (at, samples, entry) if used.all() else (at[used], samples[used], entry[used])
 
 
-def words(box: memoryview, at: int, count: int, form: str) -> NDArray:
+def needed(boxes: Boxes, kind: bytes) -> memoryview:
+    """Return the box of a kind.
+
+    Raises:
+        Malformed: it is missing.
+    """
+    if kind not in boxes:
+        raise Malformed(f"no {kind!r} box")
+    return boxes[kind]
+
+
+def words(box: memoryview, at: int, count: int, form: str) -> Array:
     """View *count* numbers of a box.
 
     Raises:
@@ -182,7 +142,12 @@ def words(box: memoryview, at: int, count: int, form: str) -> NDArray:
     return np.frombuffer(box, form, count, at)
 
 
-def bounded(count: int) -> int:
-    if count > MOST_SAMPLES:
-        raise Malformed("more samples than a segment can have")
+def bounded(count: int, limit: int) -> int:
+    """Return *count* if it can be.
+
+    Raises:
+        Malformed: no file of this size has so many samples.
+    """
+    if count > limit:
+        raise Malformed("more samples than the file can hold")
     return count
