@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 from django.db import connections
 from django.utils import timezone
@@ -24,6 +25,16 @@ from vms.accounts.services import open_session
 from vms.api.clients import Client
 
 PASSWORD = "correct horse battery staple"
+
+# The same examples each time, however slow the machine is at the moment; more of them when asked.
+hypothesis.settings.register_profile(
+    "vms",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    max_examples=int(os.environ.get("TESTS_EXAMPLES", "100")),
+)
+hypothesis.settings.load_profile("vms")
 
 
 @pytest.fixture(scope="session")
