@@ -29,7 +29,7 @@ class Cut(StrEnum):
     KEYFRAME = "keyframe"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SegmentMedia:
     """One segment as the planner sees it: its row's id, when its first picture is, its packets."""
 
@@ -38,7 +38,7 @@ class SegmentMedia:
     media: MediaFile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """Packets `first` up to but not including `stop` of a track, in file order."""
 
@@ -125,7 +125,7 @@ def place(zero: datetime, segment: SegmentMedia) -> Placed:
     )
 
 
-@dataclass
+@dataclass(slots=True)
 class Draft:
     """A slice whose place in the result is not known yet; times are wall times."""
 

@@ -29,7 +29,7 @@ class Gaps(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Slice:
     """The used part of one segment.
 

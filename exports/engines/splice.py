@@ -78,7 +78,7 @@ class Joint:
             if len(span := wanted[kind]) and (track := index.tracks.get(kind)) is not None
         ]
         used = [table for _, _, table in chosen]
-        if sum(map(len, used)) == sum(len(track.table) for track in index.tracks.values()):
+        if sum(map(len, used)) == sum(track.summary.count for track in index.tracks.values()):
             spans = index.spans
         elif (found := spans_of(used)) is not None:
             spans = found
@@ -89,13 +89,24 @@ class Joint:
             for begin, length in zip(spans.begin.tolist(), spans.length.tolist(), strict=True)
         ]
         for builder, track, table in chosen:
-            builder.add(part, track, table, spans.places(table.chunk_at, self.size))
+            builder.add(part, track, table, spans, self.size)
         self.size += spans.total
 
     def finish(self) -> SplicedFile:
+        plan = self.plan
+        header = build_header(self.movie())
+        indexes = [(part.segment, index_of(part)) for part in plan.slices]
+        return SplicedFile(
+            header=header,
+            ranges=tuple(self.ranges),
+            states={segment.id: (index.size, index.mtime_ns) for segment, index in indexes},
+            begins={segment.id: segment.begin for segment, _ in indexes},
+        )
+
+    def movie(self) -> Movie:
         plan, media = self.plan, self.plan.slices[0].segment.media
         sizes = {"video": (media.width, media.height), "audio": (0, 0)}
-        movie = Movie(
+        return Movie(
             tracks=[
                 builder.finish(ticks_up(plan.duration_ns, builder.clock), *sizes[kind])
                 for kind, builder in self.builders.items()
@@ -105,13 +116,6 @@ class Joint:
             media_size=self.size,
             created_at=plan.begin,
             chapters=[(run.at_ns / NS, run.title) for run in plan.runs],
-        )
-        indexes = [(part.segment, index_of(part)) for part in plan.slices]
-        return SplicedFile(
-            header=build_header(movie),
-            ranges=tuple(self.ranges),
-            states={segment.id: (index.size, index.mtime_ns) for segment, index in indexes},
-            begins={segment.id: segment.begin for segment, _ in indexes},
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from exports.clock import NS
@@ -11,13 +9,14 @@ from exports.plan import Slice
 from vms.media.mp4.entries import read_entry
 from vms.media.mp4.index import TrackIndex
 from vms.media.mp4.movie import MovieTrack
-from vms.media.mp4.table import NO_TICKS, Array, Ints, Table
+from vms.media.mp4.table import NO_TICKS, Array, Ints, Spans, Table
 
 
 class TrackBuilder:
     """Puts tables behind one another on the clock of the result.
 
-    A slice whose segment has the same clock is taken as it is, run by run.
+    A slice whose segment has the same clock is taken as it is, run by run: what is kept of it are
+    views of its arrays, and how far its chunks move.
     """
 
     def __init__(self, kind: str, clock: int) -> None:
@@ -26,38 +25,79 @@ class TrackBuilder:
         self.entries: list[bytes] = []
         self.numbers: dict[str, int] = {}
         self.known: dict[tuple[bytes, ...], Array] = {}
-        self.pieces: list[Table] = []
-        self.ends: list[int] = []
+        self.sizes: list[Array] = []
+        self.step_counts: list[Array] = []
+        self.step_ticks: list[Array] = []
+        self.shift_counts: list[Array] = []
+        self.shift_ticks: list[Array] = []
+        self.syncs: list[Array | None] = []
+        self.chunks: list[Array] = []
+        self.moves: list[int] = []
+        self.chunk_counts: list[Array] = []
+        self.chunk_entries: list[Array] = []
+        self.begin = 0
+        self.end = 0
 
-    def add(self, part: Slice, track: TrackIndex, table: Table, places: Array) -> None:
-        """Take the samples of *table*, part of *track*, whose chunks come to lie at *places*."""
+    def add(self, part: Slice, track: TrackIndex, table: Table, spans: Spans, base: int) -> None:
+        """Take the samples of *table*, part of *track*; their *spans* come to lie at *base*."""
         move = part.offset_ns - part.origin_ns
-        shift = round(move * self.clock / NS)
-        if track.timescale == self.clock:
-            begin = table.decoded_from - track.origin + shift
-            table = replace(table, decoded_from=begin, chunk_at=places)
+        shift = round(move * self.clock / NS) - track.origin
+        if track.timescale != self.clock:
+            table = self.rescaled(table, track, move)
+            shift = 0
+        self.append(table, shift, track.entries)
+        if len(spans.begin) == 1:
+            self.chunks.append(table.chunk_at)
+            self.moves.append(base - int(spans.begin[0]))
         else:
-            decoded, offset = table.decoded - track.origin, table.offset
-            last = max(1, table.last_duration * self.clock // track.timescale)
-            table = replace(table, chunk_at=places).retimed(
-                self.rescaled(decoded, track.timescale) + shift,
-                self.rescaled(decoded + offset, track.timescale) + shift,
-                last,
-            )
-        self.append(table, track.entries)
+            self.chunks.append(spans.places(table.chunk_at, base))
+            self.moves.append(0)
 
-    def rescaled(self, ticks: Ints, timescale: int) -> Ints:
-        return (ticks * self.clock + timescale // 2) // timescale
+    def rescaled(self, table: Table, track: TrackIndex, move_ns: int) -> Table:
+        """Bring the times of *table* to our clock and to their place."""
+        shift = round(move_ns * self.clock / NS)
+        decoded = table.decoded - track.origin
 
-    def append(self, table: Table, entries: tuple[bytes, ...]) -> None:
-        """Put *table* behind the others; its times and places are those of the result."""
-        if self.pieces and table.decoded_from <= self.ends[-1] - self.pieces[-1].last_duration:
-            table = pushed(table, self.ends[-1] - self.pieces[-1].last_duration + 1)
+        def scaled(ticks: Ints) -> Ints:
+            return (ticks * self.clock + track.timescale // 2) // track.timescale + shift
+
+        last = max(1, table.last_duration * self.clock // track.timescale)
+        return table.retimed(scaled(decoded), scaled(decoded + table.offset), last)
+
+    def append(self, table: Table, shift: int, entries: tuple[bytes, ...]) -> None:
+        """Put *table*, moved by *shift* ticks, behind the others."""
+        begin = table.decoded_from + shift
+        if self.sizes and begin != self.end:
+            last = self.end - int(self.step_ticks[-1][-1])
+            if begin <= last:
+                table = pushed(table, shift, last + 1)
+                begin, shift = table.decoded_from, 0
+            self.stretch_last(begin - self.end)
+        elif not self.sizes:
+            self.begin = begin
+        self.end = begin + table.ticks
+        self.sizes.append(table.size)
+        self.step_counts.append(table.step_count)
+        self.step_ticks.append(table.step_ticks)
+        self.shift_counts.append(table.shift_count)
+        self.shift_ticks.append(table.shift_ticks)
+        self.syncs.append(table.sync)
+        self.chunk_counts.append(table.chunk_count)
+        self.chunk_entries.append(self.own_entries(entries)[table.chunk_entry])
+
+    def stretch_last(self, ticks: int) -> None:
+        """Let the last sample so far last *ticks* longer: until the next one begins."""
+        counts = self.step_counts[-1].astype(np.int64)
+        values = self.step_ticks[-1].astype(np.int64)
+        counts[-1] -= 1
+        self.step_counts[-1] = np.append(counts, 1)
+        self.step_ticks[-1] = np.append(values, values[-1] + ticks)
+
+    def own_entries(self, entries: tuple[bytes, ...]) -> Array:
+        """Return our numbers of a segment's sample entries."""
         if entries not in self.known:
             self.known[entries] = np.array([self.number(entry) for entry in entries], np.uint8)
-        own = self.known[entries]
-        self.pieces.append(replace(table, chunk_entry=own[table.chunk_entry]))
-        self.ends.append(table.decoded_from + table.ticks)
+        return self.known[entries]
 
     def number(self, entry: bytes) -> int:
         """Number a sample entry; those alike to a decoder are one. H.265 is tagged for all."""
@@ -69,84 +109,73 @@ class TrackBuilder:
         return self.numbers[config]
 
     def finish(self, length: int, width: int, height: int) -> MovieTrack:
-        """Return the track, shown for *length* ticks."""
-        return MovieTrack(
-            kind=self.kind,
-            timescale=self.clock,
-            entries=tuple(self.entries),
-            table=self.table(),
-            length=length,
-            width=width,
-            height=height,
-        )
-
-    def table(self) -> Table:
-        pieces = self.pieces
-        sizes = np.empty(sum(map(len, pieces)), ">u4")
-        np.concatenate([piece.size for piece in pieces], out=sizes, casting="unsafe")
-        step_count, step_ticks = self.steps()
-        shift_count, shift_ticks = self.shifts()
-        return Table(
-            size=sizes,
-            decoded_from=pieces[0].decoded_from,
-            step_count=step_count,
-            step_ticks=step_ticks,
-            shift_count=shift_count,
+        """Return the track, shown for *length* ticks; what was collected is given up."""
+        shift_counts, shift_ticks = self.joined_shifts()
+        step_counts, step_ticks = np.concatenate(self.step_counts), np.concatenate(self.step_ticks)
+        used = step_counts > 0
+        table = Table(
+            decoded_from=self.begin,
+            sync=self.joined_syncs(),
+            size=self.joined_sizes(),
+            step_count=step_counts[used],
+            step_ticks=step_ticks[used],
+            shift_count=shift_counts,
             shift_ticks=shift_ticks,
-            sync=self.sync(),
-            chunk_at=np.concatenate([piece.chunk_at for piece in pieces]),
-            chunk_count=np.concatenate([piece.chunk_count for piece in pieces]),
-            chunk_entry=np.concatenate([piece.chunk_entry for piece in pieces]),
+            chunk_at=self.joined_chunks(),
+            chunk_count=np.concatenate(self.chunk_counts),
+            chunk_entry=np.concatenate(self.chunk_entries),
         )
+        return MovieTrack(self.kind, self.clock, tuple(self.entries), table, length, width, height)
 
-    def steps(self) -> tuple[Array, Array]:
-        """Join the durations; the last sample of a piece lasts until the next piece begins."""
-        counts: list[Array] = []
-        ticks: list[Array] = []
-        follows = [piece.decoded_from for piece in self.pieces[1:]] + [self.ends[-1]]
-        for piece, end, begin in zip(self.pieces, self.ends, follows, strict=True):
-            if end == begin:
-                counts.append(piece.step_count)
-                ticks.append(piece.step_ticks)
-                continue
-            shorter = piece.step_count.astype(np.int64)
-            shorter[-1] -= 1
-            counts += [shorter, np.array([1])]
-            ticks += [piece.step_ticks, np.array([piece.last_duration + begin - end])]
-        count, tick = np.concatenate(counts), np.concatenate(ticks)
-        return (count, tick) if count.all() else (count[count > 0], tick[count > 0])
+    def joined_sizes(self) -> Array:
+        """Join the sizes, as the header will hold them: there are millions."""
+        sizes = np.empty(sum(map(len, self.sizes)), ">u4")
+        np.concatenate(self.sizes, out=sizes, casting="unsafe")
+        self.sizes.clear()
+        return sizes
 
-    def shifts(self) -> tuple[Array, Array]:
-        if not any(len(piece.shift_ticks) for piece in self.pieces):
+    def joined_chunks(self) -> Array:
+        """Join the chunks' places, in the form they take in the header of a large file."""
+        places = np.empty(sum(map(len, self.chunks)), ">i8")
+        at = 0
+        for chunk, move in zip(self.chunks, self.moves, strict=True):
+            np.add(chunk, np.int64(move), out=places[at : at + len(chunk)])
+            at += len(chunk)
+        self.chunks.clear()
+        return places
+
+    def joined_shifts(self) -> tuple[Array, Array]:
+        if not any(map(len, self.shift_ticks)):
             return NO_TICKS, NO_TICKS
         rows = [
-            (piece.shift_count, piece.shift_ticks)
-            if len(piece.shift_ticks)
-            else (np.array([len(piece)]), np.array([0]))
-            for piece in self.pieces
+            (counts, ticks) if len(ticks) else (np.array([len(size)]), np.array([0]))
+            for counts, ticks, size in zip(
+                self.shift_counts, self.shift_ticks, self.sizes, strict=True
+            )
         ]
         return (
-            np.concatenate([count for count, _ in rows]),
+            np.concatenate([counts for counts, _ in rows]),
             np.concatenate([ticks for _, ticks in rows]),
         )
 
-    def sync(self) -> Array | None:
-        if all(piece.sync is None for piece in self.pieces):
+    def joined_syncs(self) -> Array | None:
+        if all(sync is None for sync in self.syncs):
             return None
         numbers: list[Array] = []
         before = 0
-        for piece in self.pieces:
-            own = np.arange(len(piece), dtype=np.uint32) if piece.sync is None else piece.sync
+        for sync, size in zip(self.syncs, self.sizes, strict=True):
+            own = np.arange(len(size), dtype=np.uint32) if sync is None else sync
             numbers.append(own + np.uint32(before))
-            before += len(piece)
+            before += len(size)
         return np.concatenate(numbers)
 
 
-def pushed(table: Table, begin: int) -> Table:
-    """Return *table* decoded no earlier than *begin*, a tick a sample while it has to catch up.
+def pushed(table: Table, shift: int, begin: int) -> Table:
+    """Return *table* moved by *shift*, decoded no earlier than *begin*.
 
-    Where segments overlap by a moment decode times are pushed on: they have to rise.
+    Where segments overlap by a moment decode times are pushed on, a tick a sample while they
+    have to catch up: they have to rise.
     """
-    own = table.decoded
+    own = table.decoded + shift
     decoded = np.maximum(own, begin + np.arange(len(own)))
     return table.retimed(decoded, np.maximum(own + table.offset, decoded), table.last_duration)

@@ -136,7 +136,7 @@ def summary_of(columns: Columns) -> Summary:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MediaFile:
     """One file's first video track and its first audio track if any.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def media_of(index: FileIndex) -> MediaFile:
         Malformed: no whole picture is there, or times are impossible.
     """
     video = index.tracks.get("video")
-    if video is None or not len(video.table):
+    if video is None or not video.summary.count:
         raise Malformed("no whole picture")
     audio = index.tracks.get("audio")
     entry = read_entry(video.entries[0], "video")
@@ -54,7 +54,7 @@ def media_of(index: FileIndex) -> MediaFile:
     return MediaFile(
         format="mp4",
         video=track_of(video),
-        audio=track_of(audio) if audio is not None and len(audio.table) else None,
+        audio=track_of(audio) if audio is not None and audio.summary.count else None,
         width=entry.width,
         height=entry.height,
         size=index.size,
@@ -72,15 +72,20 @@ def track_of(track: TrackIndex) -> Track:
     return Track(
         codec=entry.codec,
         config=entry.config,
-        time_base=Fraction(1, track.timescale),
+        time_base=time_base(track.timescale),
         summary=summary,
         load=partial(columns_of, track),
     )
 
 
+@lru_cache(maxsize=64)
+def time_base(timescale: int) -> Fraction:
+    return Fraction(1, timescale)
+
+
 def columns_of(track: TrackIndex) -> Columns:
     table = track.table
-    pts = track.shown_at
+    pts = table.decoded + table.offset - track.origin
     duration = fill_durations(pts, table.duration)
     return Columns(
         pts=pts,

@@ -5,7 +5,8 @@ is of no use for any other; one that is damaged, of another version or missing i
 
 Form, little endian, arrays aligned to 8 bytes: MAGIC, CRC-32 of all that follows, then the struct
 FILE; for each track TRACK, its sample entries behind their lengths, and a COLUMN for each array;
-then the arrays. The version is in the magic: a change of form is another magic.
+then the arrays. Of an array of equal values only the first is there. The version is in the magic:
+a change of form is another magic.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ FILE = struct.Struct("<QqBB")
 # kind, timescale, origin, length or NO_LENGTH, decoded_from, has sync, entries; then the summary
 TRACK = struct.Struct("<BIqqqBB10q")
 LENGTH = struct.Struct("<I")
-# width in bytes (negative when signed) and how many
-COLUMN = struct.Struct("<bI")
+# width in bytes (negative when signed), how many there are, how many are stored
+COLUMN = struct.Struct("<bII")
 NO_LENGTH = -(2**63)
 KINDS = ("video", "audio")
 # Unsigned ones are no wider than 32 bits: with signed ones they make no floating point numbers.
@@ -89,69 +90,77 @@ def read_sidecar(path: Path, size: int, mtime_ns: int) -> FileIndex:
 
 
 def encode(index: FileIndex) -> bytes:
-    arrays: list[Array] = [index.spans.begin, index.spans.length]
     heads = [FILE.pack(index.size, index.mtime_ns, index.truncated, len(index.tracks))]
-    heads += map(column_head, arrays)
+    columns = [Column(index.spans.begin), Column(index.spans.length)]
+    heads += [column.head for column in columns]
     for track in index.tracks.values():
-        table, known = track.table, track.summary
-        heads.append(
-            TRACK.pack(
-                KINDS.index(track.kind),
-                track.timescale,
-                track.origin,
-                NO_LENGTH if track.length is None else track.length,
-                table.decoded_from,
-                table.sync is not None,
-                len(track.entries),
-                *(getattr(known, name) for name in Summary.__slots__),
-            )
-        )
-        for entry in track.entries:
-            heads += [LENGTH.pack(len(entry)), entry]
-        columns = columns_of(table)
-        heads += map(column_head, columns)
-        arrays += columns
+        own = [Column(array) for array in arrays_of(track.table)]
+        heads += track_heads(track)
+        heads += [column.head for column in own]
+        columns += own
     head = b"".join(heads)
     parts = [head, padding(HEAD.size + len(head))]
-    for array in arrays:
-        data = array.astype(narrowest(array)).tobytes()
-        parts += [data, padding(len(data))]
+    for column in columns:
+        parts += [column.data, padding(len(column.data))]
     body = b"".join(parts)
     return HEAD.pack(MAGIC, zlib.crc32(body)) + body
 
 
-def columns_of(table: Table) -> list[Array]:
-    sync = table.sync if table.sync is not None else np.empty(0, np.uint8)
+def track_heads(track: TrackIndex) -> list[bytes]:
+    table = track.table
+    heads = [
+        TRACK.pack(
+            KINDS.index(track.kind),
+            track.timescale,
+            track.origin,
+            NO_LENGTH if track.length is None else track.length,
+            table.decoded_from,
+            table.sync is not None,
+            len(track.entries),
+            *(getattr(track.summary, name) for name in Summary.__slots__),
+        )
+    ]
+    for entry in track.entries:
+        heads += [LENGTH.pack(len(entry)), entry]
+    return heads
+
+
+def arrays_of(table: Table) -> list[Array]:
+    """Return the arrays of a table in the order in which a sidecar holds them."""
     return [
         table.size,
         table.step_count,
         table.step_ticks,
         table.shift_count,
         table.shift_ticks,
-        sync,
+        table.sync if table.sync is not None else np.empty(0, np.uint8),
         table.chunk_at,
         table.chunk_count,
         table.chunk_entry,
     ]
 
 
-COLUMNS = 9
+ARRAYS = 9
 
 
-def narrowest(array: Array) -> np.dtype[Any]:
+class Column:
+    """An array as it is stored: in the narrowest type, once when all values are equal."""
+
+    def __init__(self, array: Array) -> None:
+        least, most = (int(array.min()), int(array.max())) if len(array) else (0, 0)
+        stored = array[:1] if least == most else array
+        kind = narrowest(least, most)
+        signed = -1 if kind.kind == "i" else 1
+        self.head = COLUMN.pack(signed * kind.itemsize, len(array), len(stored))
+        self.data = stored.astype(kind).tobytes()
+
+
+def narrowest(least: int, most: int) -> np.dtype[Any]:
     """Return the smallest type that holds all values."""
-    if not len(array):
-        return TYPES[1]
-    least, most = int(array.min()), int(array.max())
     if least >= 0:
         return TYPES[next((width for width in (1, 2, 4) if most < 1 << 8 * width), -8)]
     reach = max(most, -least - 1)
     return TYPES[-next(width for width in (1, 2, 4, 8) if reach < 1 << 8 * width - 1)]
-
-
-def column_head(array: Array) -> bytes:
-    kind = narrowest(array)
-    return COLUMN.pack(kind.itemsize * (-1 if kind.kind == "i" else 1), len(array))
 
 
 def padding(length: int) -> bytes:
@@ -159,12 +168,15 @@ def padding(length: int) -> bytes:
 
 
 def decode(data: bytes) -> FileIndex:
-    """Read back what `encode` wrote.
+    """Read back what `encode` wrote; tables are made of the data when they are asked for.
 
     Raises:
         BadSidecar: it is damaged or of another form.
     """
-    if len(data) < HEAD.size or HEAD.unpack_from(data) != (MAGIC, zlib.crc32(data[HEAD.size :])):
+    if len(data) < HEAD.size or HEAD.unpack_from(data) != (
+        MAGIC,
+        zlib.crc32(memoryview(data)[HEAD.size :]),
+    ):
         raise BadSidecar("damaged, or of another version")
     try:
         return Decoder(data).read()
@@ -173,7 +185,7 @@ def decode(data: bytes) -> FileIndex:
 
 
 class Decoder:
-    """Reads heads first; arrays are views of the data."""
+    """Reads the heads; `at` is where it stands."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -186,60 +198,81 @@ class Decoder:
 
     def read(self) -> FileIndex:
         size, mtime_ns, truncated, count = self.take(FILE)
-        columns = self.column_heads(2)
-        tracks = [self.track_head(columns) for _ in range(count)]
-        self.at += -self.at % 8
-        arrays = iter([self.array(width, length) for width, length in columns])
-        spans = Spans(next(arrays).astype(np.int64), next(arrays).astype(np.int64))
-        by_kind = {KINDS[head[0]]: self.track(head, entries, arrays) for head, entries in tracks}
-        return FileIndex(by_kind, spans, size, mtime_ns, bool(truncated))
+        spans = self.heads(2)
+        tracks = [self.track() for _ in range(count)]
+        at = self.at + -self.at % 8
+        spans_at, at = at, at + spans[1]
+        by_kind: dict[str, TrackIndex] = {}
+        for head, entries, (columns, length) in tracks:
+            kind, timescale, origin, shown, decoded_from, has_sync, _, *known = head
+            by_kind[KINDS[kind]] = TrackIndex(
+                KINDS[kind],
+                timescale,
+                entries,
+                origin,
+                None if shown == NO_LENGTH else shown,
+                Summary(*known),
+                partial(make_table, self.data, at, columns, decoded_from, has_sync),
+            )
+            at += length
+        begins, lengths = arrays(self.data, spans_at, spans[0])
+        return FileIndex(
+            by_kind,
+            Spans(begins.astype(np.int64), lengths.astype(np.int64)),
+            size,
+            mtime_ns,
+            bool(truncated),
+        )
 
-    def column_heads(self, count: int) -> list[tuple[int, int]]:
-        return [self.take(COLUMN) for _ in range(count)]
-
-    def track_head(
-        self, columns: list[tuple[int, int]]
-    ) -> tuple[tuple[Any, ...], tuple[bytes, ...]]:
+    def track(self) -> tuple[tuple[Any, ...], tuple[bytes, ...], tuple[bytes, int]]:
         head = self.take(TRACK)
         entries = tuple(self.entry() for _ in range(head[6]))
-        columns += self.column_heads(COLUMNS)
-        return head, entries
+        return head, entries, self.heads(ARRAYS)
 
     def entry(self) -> bytes:
         (length,) = self.take(LENGTH)
         self.at += length
-        return self.data[self.at - length : self.at]
+        return shared(self.data[self.at - length : self.at])
 
-    def array(self, width: int, length: int) -> Array:
-        found = np.frombuffer(self.data, TYPES[width], length, self.at)
-        self.at += (length * abs(width) + 7) & ~7
-        return found
+    def heads(self, count: int) -> tuple[bytes, int]:
+        """Skip *count* heads of columns; returns them, and how many bytes their arrays take."""
+        begin, self.at = self.at, self.at + count * COLUMN.size
+        found = self.data[begin : self.at]
+        return found, sum((abs(w) * n + 7) & ~7 for w, _, n in COLUMN.iter_unpack(found))
 
-    def track(
-        self, head: tuple[Any, ...], entries: tuple[bytes, ...], arrays: Iterator[Array]
-    ) -> TrackIndex:
-        kind, timescale, origin, length, decoded_from, has_sync, _, *known = head
-        size, step_count, step_ticks, shift_count, shift_ticks, sync, at, count, entry = (
-            next(arrays) for _ in range(COLUMNS)
-        )
-        table = Table(
-            size=size,
-            decoded_from=decoded_from,
-            step_count=step_count,
-            step_ticks=step_ticks,
-            shift_count=shift_count,
-            shift_ticks=shift_ticks,
-            sync=sync if has_sync else None,
-            chunk_at=at,
-            chunk_count=count,
-            chunk_entry=entry,
-        )
-        return TrackIndex(
-            KINDS[kind],
-            timescale,
-            entries,
-            table,
-            origin,
-            None if length == NO_LENGTH else length,
-            Summary(*known),
-        )
+
+@lru_cache(maxsize=1024)
+def shared(entry: bytes) -> bytes:
+    """Return an entry equal to *entry*, the same for all segments of a camera."""
+    return entry
+
+
+def arrays(data: bytes, at: int, heads: bytes) -> list[Array]:
+    """View the arrays that lie behind one another from *at* on."""
+    found: list[Array] = []
+    for width, count, stored in COLUMN.iter_unpack(heads):
+        kind = TYPES[width]
+        if stored == count:
+            found.append(np.frombuffer(data, kind, count, at))
+        else:
+            found.append(np.ndarray((count,), kind, data, at, (0,)))
+        at += (abs(width) * stored + 7) & ~7
+    return found
+
+
+def make_table(data: bytes, at: int, heads: bytes, decoded_from: int, has_sync: int) -> Table:
+    size, step_count, step_ticks, shift_count, shift_ticks, sync, chunk_at, count, entry = arrays(
+        data, at, heads
+    )
+    return Table(
+        size=size,
+        decoded_from=decoded_from,
+        step_count=step_count,
+        step_ticks=step_ticks,
+        shift_count=shift_count,
+        shift_ticks=shift_ticks,
+        sync=sync if has_sync else None,
+        chunk_at=chunk_at,
+        chunk_count=count,
+        chunk_entry=entry,
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 HEADER = struct.Struct(">I4s")
 WORD = struct.Struct(">I")
 WIDE = struct.Struct(">Q")
-# No segment has more boxes on its top level than this: a fragment each tenth of a second, a day.
+# No segment has more boxes behind one another than this: a fragment each tenth of a second, a day.
 MOST_BOXES = 4_000_000
 
 
@@ -24,7 +24,7 @@ AHEAD = 4096
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """A box on the top level: its kind, where it begins, where its content does, where it ends.
+    """A box found in a file: its kind, where it begins, where its content does, where it ends.
 
     `content` is its content if it was read along with the header.
     """
@@ -36,13 +36,12 @@ class Top:
     content: memoryview | None
 
 
-def top_level(file: int, size: int) -> Iterator[Top]:
-    """Yield the boxes of the open file, of *size* bytes, in order.
+def boxes(file: int, begin: int, limit: int) -> Iterator[Top]:
+    """Yield the boxes that begin in `[begin, limit)` of an open file, in order.
 
     The last may reach past the end: the file was cut short in it. Nothing follows a header that
     cannot be.
     """
-    begin = 0
     for _ in range(MOST_BOXES):
         header = os.pread(file, AHEAD, begin)
         if len(header) < HEADER.size:
@@ -55,13 +54,13 @@ def top_level(file: int, size: int) -> Iterator[Top]:
             (length,) = WIDE.unpack_from(header, 8)
             body = begin + 16
         elif length == 0:
-            length = size - begin
+            length = limit - begin
         if begin + length < body or not kind.isascii():
             return
         content = memoryview(header)[body - begin : length] if length <= len(header) else None
         yield Top(kind, begin, body, begin + length, content)
         begin += length
-        if begin >= size:
+        if begin >= limit:
             return
 
 

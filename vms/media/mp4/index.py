@@ -8,6 +8,7 @@ that shrinks under a mapping ends the process.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +17,16 @@ import numpy as np
 from vms.media.mp4.atoms import (
     Malformed,
     Top,
+    boxes,
     children,
     first,
     number,
     required,
-    top_level,
     wide_number,
 )
 from vms.media.mp4.fragments import Fragments, read_defaults, table_of
 from vms.media.mp4.summary import Summary, summarise
-from vms.media.mp4.table import Ints, Spans, Table, join_samples, pack, spans_of
+from vms.media.mp4.table import Spans, Table, join_samples, pack, spans_of
 from vms.media.mp4.tables import most_samples, read_tables
 
 # An index larger than this is no camera's segment; a forged size must not fill memory.
@@ -36,7 +37,7 @@ ODD = (OverflowError, ValueError, IndexError)
 EMPTY_EDIT = {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrackIndex:
     """One track: its sample entries as bytes, its clock, and its samples.
 
@@ -47,18 +48,18 @@ class TrackIndex:
     kind: str
     timescale: int
     entries: tuple[bytes, ...]
-    table: Table
     origin: int
     length: int | None
     summary: Summary
+    load: Callable[[], Table]
 
     @property
-    def shown_at(self) -> Ints:
-        """Ticks at which each sample is shown, on the file's own clock."""
-        return self.table.decoded + self.table.offset - self.origin
+    def table(self) -> Table:
+        """The samples; made anew each time where a day of them would fill memory."""
+        return self.load()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileIndex:
     """The tracks of a file by kind, the first of each.
 
@@ -97,7 +98,7 @@ def read_index(path: Path) -> FileIndex:
     try:
         state = os.fstat(descriptor)
         tracks, truncated = read_tracks(descriptor, state.st_size)
-        used = [track.table for track in tracks.values() if len(track.table)]
+        used = [track.table for track in tracks.values() if track.summary.count]
         spans = spans_of(used) if used else None
     except ODD as error:
         raise Malformed("figures that cannot be") from error
@@ -108,11 +109,44 @@ def read_index(path: Path) -> FileIndex:
     return FileIndex(tracks, spans, state.st_size, state.st_mtime_ns, truncated)
 
 
+def read_summaries(path: Path) -> dict[str, Summary]:
+    """Sum up the tracks of a whole, plain mp4 file by kind, in the memory of one of them.
+
+    Raises:
+        Malformed: as `read_index`, or a sample lies beyond the end of the file.
+        OSError: it cannot be opened or read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        movie = next((box for box in boxes(descriptor, 0, size) if box.kind == b"moov"), None)
+        if movie is None or movie.end > size:
+            raise Malformed("no movie box")
+        return dict(summaries(descriptor, movie, size))
+    except ODD as error:
+        raise Malformed("figures that cannot be") from error
+    finally:
+        os.close(descriptor)
+
+
+def summaries(file: int, movie: Top, size: int) -> Iterator[tuple[str, Summary]]:
+    scale = 0
+    for box in boxes(file, movie.body, movie.end):
+        if box.kind == b"mvhd":
+            scale = movie_scale_of(read_box(file, box))
+        elif box.kind == b"trak":
+            track = read_movie_track(read_box(file, box), scale, most_samples(size))
+            if track is not None:
+                if whole(track.table, size) < len(track.table):
+                    raise Malformed("a sample beyond the end of the file")
+                yield track.kind, summarise(track.table, track.origin, track.length)
+
+
 def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
     tracks: dict[int, Track] | None = None
     fragments = Fragments({}, 0)
     reached = 0
-    for box in top_level(file, size):
+    for box in boxes(file, 0, size):
         if box.kind in {b"moov", b"moof"} and box.end <= size:
             content = read_box(file, box)
             if box.kind == b"moov" and tracks is None:
@@ -164,7 +198,13 @@ def finished(track: Track, table: Table) -> TrackIndex:
             raise Malformed("a sample entry that is not there")
     summary = summarise(table, track.origin, track.length)
     return TrackIndex(
-        track.kind, track.timescale, track.entries, table, track.origin, track.length, summary
+        track.kind,
+        track.timescale,
+        track.entries,
+        track.origin,
+        track.length,
+        summary,
+        lambda: table,
     )
 
 
@@ -181,8 +221,7 @@ def read_box(file: int, box: Top) -> memoryview:
 
 def read_movie(movie: memoryview, limit: int) -> dict[int, Track]:
     """Read the first video and the first audio track of a `moov` box (8.2.1), by track id."""
-    head = required(movie, b"mvhd")
-    movie_scale = number(head, 20 if number(head, 0) >> 24 else 12)
+    movie_scale = movie_scale_of(required(movie, b"mvhd"))
     tracks: dict[int, Track] = {}
     for kind, body in children(movie):
         if kind != b"trak":
@@ -191,6 +230,11 @@ def read_movie(movie: memoryview, limit: int) -> dict[int, Track]:
         if track is not None and track.kind not in {other.kind for other in tracks.values()}:
             tracks[track.id] = track
     return tracks
+
+
+def movie_scale_of(head: memoryview) -> int:
+    """Return the ticks a second of `mvhd` (8.2.2)."""
+    return number(head, 20 if number(head, 0) >> 24 else 12)
 
 
 def read_movie_track(body: memoryview, movie_scale: int, limit: int) -> Track | None:

@@ -9,9 +9,11 @@ the samples' arrays: nothing here is done sample by sample (ISO/IEC 14496-12 sec
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 
 import numpy as np
 
@@ -62,19 +64,33 @@ class Movie:
 
 
 def build_header(movie: Movie) -> bytes:
-    """Return all bytes before the media."""
+    """Return all bytes before the media; the tables of *movie* are used up.
+
+    Those of a day take as much memory as the header: each is given up as it is written, unless the
+    caller holds *movie*.
+    """
     wide = movie.media_size + 2**28 >= WIDE_FROM
-    offsets = [track.table.chunk_at.astype(">u8" if wide else ">u4") for track in movie.tracks]
-    pieces = [
-        *file_type(movie),
-        *movie_box(movie, offsets),
-        media_head(movie.media_size, wide=wide),
-    ]
+    form = ">i8" if wide else ">u4"
+    offsets = [track.table.chunk_at.astype(form, copy=False) for track in movie.tracks]
+    pieces = deque(
+        (
+            *file_type(movie),
+            *movie_box(movie, offsets),
+            media_head(movie.media_size, wide=wide),
+        )
+    )
+    del movie
     # Where the media begins is known only now; the offsets have kept their width.
     size = sum(map(width_of, pieces))
-    for table in offsets:
+    while offsets:
+        table = offsets.pop()
         np.add(table, size, out=table, casting="unsafe")
-    return b"".join(piece if isinstance(piece, bytes) else piece.data for piece in pieces)
+    written = BytesIO()
+    while pieces:
+        piece = pieces.popleft()
+        written.write(piece if isinstance(piece, bytes) else piece.data)
+        del piece
+    return written.getvalue()
 
 
 def file_type(movie: Movie) -> Iterator[Piece]:

@@ -41,7 +41,7 @@ class Samples:
         return len(self.size)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Table:
     """The samples of one track in decode order.
 
@@ -164,6 +164,7 @@ def pack(samples: Samples) -> Table:
         return NO_SAMPLES
     touches = samples.at[1:] == samples.at[:-1] + samples.size[:-1]
     first = starts(touches & (samples.entry[1:] == samples.entry[:-1]))
+    counts = np.diff(np.append(first, len(samples)))
     durations = np.append(np.diff(samples.decoded), samples.duration[-1])
     step_count, step_ticks = runs(durations)
     shift_count, shift_ticks = shifts(samples.offset)
@@ -176,7 +177,7 @@ def pack(samples: Samples) -> Table:
         shift_ticks=shift_ticks,
         sync=None if samples.sync.all() else np.flatnonzero(samples.sync),
         chunk_at=samples.at[first],
-        chunk_count=np.diff(np.append(first, len(samples))),
+        chunk_count=counts.astype(np.min_scalar_type(int(counts.max()))),
         chunk_entry=samples.entry[first],
     )
 
@@ -202,7 +203,7 @@ def starts(continues: NDArray[np.bool_]) -> Ints:
     return np.concatenate(([0], np.flatnonzero(~continues) + 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spans:
     """Stretches of a file that hold samples and nothing else, by offset; they do not touch."""
 
