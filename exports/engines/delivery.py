@@ -2,101 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
-import hashlib
-import mmap
 import os
-import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
-from exports.engines.base import Locate
-from exports.engines.spliced import Range, SplicedFile
-from exports.errors import SegmentChanged
+from exports.engines.base import Locate, Tick
+from exports.engines.hashing import STEP as HASH_STEP
+from exports.engines.hashing import Hasher
+from exports.engines.reflink import BLOCK, lies_alike, step_to_edge
+from exports.engines.sources import Sources, changed
+from exports.engines.spliced import Blob, Range, SplicedFile
 
-# What one system call copies: small enough to hear a cancel, large enough to cost nothing.
+# What one system call copies at most: large enough to cost nothing.
 STEP = 16 * 2**20
-HASH_STEP = 2**20
-WINDOW = 2**24
+FIRST_STEP = 2**20
+LEAST_STEP = 16 * BLOCK
+# A call that took longer is too long to hear a cancel; one that took less may do more.
+SLOW_SECONDS, QUICK_SECONDS = 0.2, 0.05
+BEAT_SECONDS = 0.1
 # A file system or a pair of them that cannot copy within the kernel says one of these.
 NOT_HERE = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
+LIBC = ctypes.CDLL(None, use_errno=True)
 
+# Copies from a descriptor to where another stands: (source, output, offset, count) -> copied.
 Copier = Callable[[int, int, int, int], int]
-
-
-def write_copy(
-    spliced: SplicedFile, locate: Locate, target: Path, tick: Callable[[float], None]
-) -> str:
-    """Write the file *spliced* describes and return its SHA-256 in hex.
-
-    The hash is taken from the pages just written while the next ones are copied. *tick* hears
-    the share written after every step.
-
-    Raises:
-        SegmentChanged: a segment went away, or is not the file that was planned with.
-        OSError: the target cannot be written.
-    """
-    with ExitStack() as stack:
-        output = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        stack.callback(os.close, output)
-        os.posix_fallocate(output, 0, spliced.size)
-        hasher = stack.enter_context(Hasher(output, spliced.size))
-        os.write(output, spliced.header)
-        written = len(spliced.header)
-        for count in copy_ranges(spliced, locate, output):
-            written += count
-            hasher.reached(written)
-            tick(written / spliced.size)
-        return hasher.finish()
-
-
-def copy_ranges(spliced: SplicedFile, locate: Locate, output: int) -> Iterator[int]:
-    """Copy range after range; yields the bytes of every step."""
-    copier: Copier = kernel_copy
-    opened, source = None, -1
-    try:
-        for part in spliced.ranges:
-            if part.segment != opened:
-                if source >= 0:
-                    os.close(source)
-                    source = -1
-                opened, source = part.segment, open_segment(part, spliced, locate)
-            at, left = part.offset, part.length
-            while left:
-                try:
-                    count = copier(source, output, at, min(left, STEP))
-                except OSError as error:
-                    if error.errno not in NOT_HERE or copier is plain_copy:
-                        raise
-                    copier = send_copy if copier is kernel_copy else plain_copy
-                    continue
-                if count == 0:
-                    raise changed(part, spliced)
-                at, left = at + count, left - count
-                yield count
-    finally:
-        if source >= 0:
-            os.close(source)
-
-
-def open_segment(part: Range, spliced: SplicedFile, locate: Locate) -> int:
-    """Open a segment and see that it is still the one that was planned with."""
-    try:
-        source = os.open(locate(part.segment), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise changed(part, spliced) from error
-    state = os.fstat(source)
-    if (state.st_size, state.st_mtime_ns) != spliced.states[part.segment]:
-        os.close(source)
-        raise changed(part, spliced)
-    return source
-
-
-def changed(part: Range, spliced: SplicedFile) -> SegmentChanged:
-    begin = spliced.begins[part.segment]
-    return SegmentChanged(f"The segment of {begin:%Y-%m-%d %H:%M:%S} UTC changed while it was cut.")
 
 
 def kernel_copy(source: int, output: int, at: int, count: int) -> int:
@@ -109,79 +42,150 @@ def send_copy(source: int, output: int, at: int, count: int) -> int:
 
 def plain_copy(source: int, output: int, at: int, count: int) -> int:
     block = os.pread(source, min(count, HASH_STEP), at)
-    view = memoryview(block)
-    while view:
-        view = view[os.write(output, view) :]
+    write_all(output, block)
     return len(block)
 
 
-class Hasher:
-    """Hashes a file that is being written, behind the writer, in a thread.
+# By what they cost; the last works everywhere.
+WAYS: tuple[Copier, ...] = (kernel_copy, send_copy, plain_copy)
 
-    Its pages are mapped window by window, not read into buffers: the file is ours and does not
-    shrink, and no more than a window of it counts as our memory.
+
+def write_copy(
+    spliced: SplicedFile,
+    locate: Locate,
+    target: Path,
+    tick: Tick,
+    *,
+    ways: Sequence[Copier] = WAYS,
+) -> str:
+    """Write the file *spliced* describes and return its SHA-256 in hex.
+
+    The segments are opened, or at least looked at, before anything is written. The hash is taken
+    from the pages just written while the next ones are copied. *tick* hears the share written
+    several times a second; *ways* are tried in order, one that cannot is not tried again.
+
+    Raises:
+        SegmentChanged: a segment went away, or is not the file that was planned with.
+        OSError: the target cannot be written.
     """
+    with ExitStack() as stack:
+        sources = stack.enter_context(Sources(spliced, locate))
+        output = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        stack.callback(os.close, output)
+        if not lies_alike(spliced):
+            # Room that was asked for stays taken where blocks are shared (btrfs).
+            reserve(output, spliced.size)
+        hasher = stack.enter_context(Hasher(output, spliced.size))
+        progress = Progress(spliced.size, hasher, tick)
+        write_all(output, spliced.header)
+        progress.moved(len(spliced.header))
+        for count in copy_parts(spliced, sources, output, ways):
+            progress.moved(count)
+        digest = hasher.finish(BEAT_SECONDS, lambda: tick(1.0))
+        tick(1.0)
+        return digest
 
-    def __init__(self, file: int, size: int) -> None:
-        self.file = file
+
+def copy_parts(
+    spliced: SplicedFile, sources: Sources, output: int, ways: Sequence[Copier]
+) -> Iterator[int]:
+    """Copy part after part; yields the bytes of every step."""
+    pace = Pace(ways)
+    at = len(spliced.header)
+    for part, following in zip(spliced.ranges, [*spliced.ranges[1:], None], strict=True):
+        if isinstance(part, Blob):
+            write_all(output, part.data)
+            at += part.length
+            yield part.length
+            continue
+        source = sources.use(part.segment)
+        done = 0
+        while done < part.length:
+            left = step_to_edge(part.offset + done, at, part.length - done)
+            count = pace.copy(source, output, part.offset + done, left)
+            if count == 0:
+                raise changed(spliced, part.segment)
+            done, at = done + count, at + count
+            yield count
+        if not (isinstance(following, Range) and following.segment == part.segment):
+            sources.check(part.segment)
+
+
+def reserve(output: int, size: int) -> None:
+    """Ask for the room at once, so that a full disk says so first and the file is in one piece.
+
+    Not by posix_fallocate: where a file system cannot do it, the C library writes into every
+    block instead, and all is written twice.
+
+    Raises:
+        OSError: there is no room (ENOSPC, EDQUOT), or the file may not be so large (EFBIG).
+    """
+    while size and LIBC.fallocate(output, 0, ctypes.c_int64(0), ctypes.c_int64(size)):
+        number = ctypes.get_errno()
+        if number in {errno.EOPNOTSUPP, errno.ENOSYS}:
+            return
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+
+
+def write_all(output: int, data: bytes) -> None:
+    with memoryview(data) as view:
+        done = 0
+        while done < len(view):
+            done += os.write(output, view[done : done + STEP])
+
+
+class Pace:
+    """Copies by the best way that works here, as much at once as takes a moment."""
+
+    def __init__(self, ways: Sequence[Copier]) -> None:
+        self.ways = list(ways)
+        self.step = FIRST_STEP
+
+    def copy(self, source: int, output: int, at: int, left: int) -> int:
+        """Copy some of *left*; returns how much, 0 when no way finds anything there."""
+        count = min(left, self.step)
+        begun_at = time.monotonic()
+        copied = self.try_ways(source, output, at, count)
+        seconds = time.monotonic() - begun_at
+        if seconds > SLOW_SECONDS:
+            self.step = max(LEAST_STEP, self.step // 4)
+        elif seconds < QUICK_SECONDS and count == self.step:
+            self.step = min(STEP, self.step * 2)
+        return copied
+
+    def try_ways(self, source: int, output: int, at: int, count: int) -> int:
+        """Copy by the first way that can; some file systems say 0 instead of that they cannot."""
+        while True:
+            last = len(self.ways) == 1
+            try:
+                copied = self.ways[0](source, output, at, count)
+            except OSError as error:
+                if error.errno not in NOT_HERE or last:
+                    raise
+                copied = 0
+            if copied or last:
+                return copied
+            del self.ways[0]
+
+
+class Progress:
+    """Passes on how much is written, no more often than somebody can use it."""
+
+    def __init__(self, size: int, hasher: Hasher, tick: Tick) -> None:
         self.size = size
-        self.digest = hashlib.sha256()
-        self.available = 0
-        self.is_over = False
-        self.error: Exception | None = None
-        self.moved = threading.Condition()
-        self.thread = threading.Thread(target=self.run, name="hasher", daemon=True)
+        self.hasher = hasher
+        self.tick = tick
+        self.written = 0
+        self.passed_on = 0
+        self.ticked_at = 0.0
 
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        with self.moved:
-            self.is_over = True
-            self.moved.notify()
-        self.thread.join()
-
-    def reached(self, written: int) -> None:
-        with self.moved:
-            self.available = written
-            self.moved.notify()
-
-    def finish(self) -> str:
-        """Wait for the rest and return the digest in hex; raises what went wrong in the thread."""
-        self.reached(self.size)
-        self.thread.join()
-        if self.error is not None:
-            raise self.error
-        return self.digest.hexdigest()
-
-    def run(self) -> None:
-        try:
-            for begin in range(0, self.size, WINDOW):
-                if not self.hash_window(begin, min(WINDOW, self.size - begin)):
-                    return
-        except (OSError, ValueError) as error:
-            self.error = error
-
-    def hash_window(self, begin: int, length: int) -> bool:
-        """Hash one window as it fills; False when the writing was broken off."""
-        with (
-            mmap.mmap(self.file, length, mmap.MAP_SHARED, mmap.PROT_READ, offset=begin) as pages,
-            memoryview(pages) as view,
-        ):
-            done = 0
-            while done < length:
-                end = self.wait_beyond(begin + done)
-                if end is None:
-                    return False
-                step = min(end - begin, length, done + HASH_STEP)
-                with view[done:step] as block:
-                    self.digest.update(block)
-                done = step
-        return True
-
-    def wait_beyond(self, done: int) -> int | None:
-        """Wait until more than *done* is written; returns how much, None when it is over."""
-        with self.moved:
-            self.moved.wait_for(lambda: self.is_over or self.available > done)
-            return None if self.is_over else self.available
+    def moved(self, count: int) -> None:
+        self.written += count
+        if self.written - self.passed_on >= HASH_STEP:
+            self.passed_on = self.written
+            self.hasher.reached(self.written)
+        now = time.monotonic()
+        if now - self.ticked_at >= BEAT_SECONDS:
+            self.ticked_at = now
+            self.tick(self.written / self.size)
