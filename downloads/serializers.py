@@ -17,6 +17,8 @@ from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import link_path
 from exports.cutting import Cut
+from exports.engines.containers import CONTAINERS, MP4
+from exports.options import Options
 from exports.plan import Gaps
 from vms.accounts.models import Session, User
 from vms.accounts.serializers import UserSerializer
@@ -26,7 +28,6 @@ from vms.api.errors import AccessBlocked, InvalidData
 UNKNOWN_CAMERA = "There is no such camera."
 BLOCKED_CAMERA = "Access to this camera is blocked."
 NO_FOOTAGE = "There is no recorded archive in this interval."
-CONTAINERS = ("mp4",)
 
 Errors = dict[str, Any]
 
@@ -46,9 +47,7 @@ class Order:
 
     interval: Interval
     streams: tuple[tuple[Camera, Stream], ...]
-    container: str
-    cut: str
-    gaps: str
+    options: Options
 
 
 class WordField(serializers.ChoiceField):
@@ -76,9 +75,10 @@ class OrderSerializer(serializers.Serializer):
 
     ids = CameraIdsField(child=camera_id_field(), allow_empty=False)
     stream = WordField(Stream.Type.values, required=False, allow_null=True)
-    format = WordField(CONTAINERS, default=CONTAINERS[0])
+    format = WordField(list(CONTAINERS), default=MP4.name)
     cut = WordField([str(cut) for cut in Cut], default=str(Cut.EXACT))
     gaps = WordField([str(gaps) for gaps in Gaps], default=str(Gaps.COLLAPSE))
+    transcode = serializers.BooleanField(default=False)
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python, so these two cannot be class attributes.
@@ -190,9 +190,9 @@ def order_of(user: User, data: Any, now: datetime) -> Order:
     return Order(
         interval=values["interval"],
         streams=tuple(values["streams"]),
-        container=values["format"],
-        cut=values["cut"],
-        gaps=values["gaps"],
+        options=Options(
+            values["format"], Cut(values["cut"]), Gaps(values["gaps"]), values["transcode"]
+        ),
     )
 
 
@@ -224,6 +224,8 @@ def record(download: Download, now: datetime, origin: str) -> dict[str, Any]:
         "coverage": job.coverage,
         "warnings": job.warnings,
         "cut": job.cut,
+        "mode": job.mode or None,
+        "engine": job.engine or None,
     }
 
 

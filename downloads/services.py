@@ -21,7 +21,7 @@ from downloads.serializers import NO_FOOTAGE, Order
 from downloads.tasks import generate_download
 from exports import states
 from exports.models import ExportJob
-from exports.orders import drop_file, is_there, order_job
+from exports.orders import drop_file, is_there, options_of, order_job
 from vms.accounts.models import User
 from vms.api.errors import InvalidData
 
@@ -59,17 +59,7 @@ def order_jobs(order: Order, now: datetime) -> dict[int, ExportJob]:
     opposite ones would wait for each other.
     """
     streams = sorted((stream for _camera, stream in order.streams), key=lambda stream: stream.pk)
-    return {
-        stream.pk: order_job(
-            stream,
-            order.interval,
-            container=order.container,
-            cut=order.cut,
-            gaps=order.gaps,
-            now=now,
-        )
-        for stream in streams
-    }
+    return {stream.pk: order_job(stream, order.interval, order.options, now) for stream in streams}
 
 
 def create_download(
@@ -90,8 +80,8 @@ def create_download(
         origin=origin,
         stream=stream,
         job=job,
-        name=display_name(camera.name, interval.begin, interval.end, order.container),
-        type=order.container,
+        name=display_name(camera.name, interval.begin, interval.end, order.options.container),
+        type=order.options.container,
         begin=interval.begin,
         end=interval.end,
         created_at=now,
@@ -154,14 +144,8 @@ def keeps_file(download: Download, now: datetime) -> bool:
 
 def restart(download: Download, stream: Stream, now: datetime) -> None:
     """Give *download* a job of its own or one it can share."""
-    old = download.job
     download.job = order_job(
-        stream,
-        Interval(download.begin, download.end),
-        container=old.container,
-        cut=old.cut,
-        gaps=old.gaps,
-        now=now,
+        stream, Interval(download.begin, download.end), options_of(download.job), now
     )
     download.stream = stream
     download.expires_at = download.cancelled_at = download.announced_at = None

@@ -27,12 +27,13 @@ from downloads.models import Download
 from downloads.naming import content_disposition
 from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, may_use_range, parse_range
 from exports import states, storage
+from exports.engines.containers import CONTAINERS
 
 log = structlog.get_logger(__name__)
 
 BLOCK = 2**19
 SECRET_FORM = re.compile(r"[A-Za-z0-9_-]{22}")
-CONTENT_TYPES = {"mp4": "video/mp4"}
+CONTENT_TYPES = {name: one.mime for name, one in CONTAINERS.items()}
 
 
 class StorageAway(Exception):

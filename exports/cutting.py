@@ -19,14 +19,21 @@ from vms.media.probe import MediaFile, Track
 
 # Between two segments the picture before is held for so long; anything longer is a gap.
 HOLD_NS = NS // 5
+# Begins of segments are rounded to microseconds: a picture that near to one belongs to it.
+ROUNDING_NS = 1000
 HOLD = timedelta(microseconds=HOLD_NS // 1000)
 
 
 class Cut(StrEnum):
-    """Where the file begins: at the very picture asked for, or at the keyframe before it."""
+    """Where the file begins: at the very picture asked for, or at the keyframe before it.
+
+    A smart cut is exact and hides nothing: the pictures before the first whole group are encoded
+    anew.
+    """
 
     EXACT = "exact"
     KEYFRAME = "keyframe"
+    SMART = "smart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +102,9 @@ def choose_segments(asked: Interval, segments: Iterable[SegmentMedia]) -> list[P
             continue
         if chosen:
             placed.continues = placed.begin - chosen[-1].end <= HOLD_NS
-            chosen[-1].cut_short = placed.begin < chosen[-1].end
-            chosen[-1].end = min(chosen[-1].end, placed.begin)
+            if placed.begin < chosen[-1].end:
+                chosen[-1].cut_short = True
+                chosen[-1].end = placed.begin - ROUNDING_NS
         chosen.append(placed)
     if chosen and is_spent(chosen):
         del chosen[0]

@@ -22,6 +22,31 @@ class NoFootage(ExportError):
     code = "no_footage"
 
 
+class Unusable(ExportError):
+    """There is footage, but none that can be used; `segment` is the id of the first such row."""
+
+    code = "unusable"
+    cure = "Choose another interval, or have the archive looked at."
+
+    def __init__(self, message: str, segment: int) -> None:
+        super().__init__(message)
+        self.segment = segment
+
+
+class Encrypted(Unusable):
+    code = "encrypted"
+    cure = "Recordings can be exported from when encryption is switched off in the camera."
+
+
+class NoVideo(Unusable):
+    code = "no_video"
+    cure = "Choose an interval with pictures."
+
+
+class TooLarge(ExportError):
+    code = "too_large"
+
+
 class HasGaps(ExportError):
     code = "gaps"
 

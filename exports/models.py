@@ -37,6 +37,7 @@ class ExportJob(models.Model):
     container = models.CharField(max_length=8, default="mp4")
     cut = models.CharField(max_length=16, default="exact")
     gaps = models.CharField(max_length=16, default="collapse")
+    transcode = models.BooleanField(default=False)
     fingerprint = models.CharField(max_length=200, editable=False)
 
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)

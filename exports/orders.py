@@ -12,16 +12,17 @@ from django.db import IntegrityError, transaction
 from cameras.models import Stream
 from cameras.timeline import Interval
 from exports import states, storage
+from exports.cutting import Cut
 from exports.models import ExportJob
+from exports.options import Options
+from exports.plan import Gaps
 
 log = structlog.get_logger(__name__)
 
 TRIES = 5
 
 
-def order_job(
-    stream: Stream, interval: Interval, *, container: str, cut: str, gaps: str, now: datetime
-) -> ExportJob:
+def order_job(stream: Stream, interval: Interval, options: Options, now: datetime) -> ExportJob:
     """Return the job that makes or made this very file; a new one is queued, not yet sent.
 
     Must be called in a transaction: the row of a shared job stays locked until its end, so that
@@ -31,7 +32,7 @@ def order_job(
     live jobs unique, and the one who comes second takes the first one's.
     """
     span = f"{interval.begin.isoformat()}:{interval.end.isoformat()}"
-    fingerprint = f"{stream.pk}:{span}:{container}:{cut}:{gaps}"
+    fingerprint = f"{stream.pk}:{span}:{options.fingerprint}"
     for _ in range(TRIES):
         shared = shared_job(fingerprint, now)
         if shared is not None:
@@ -42,9 +43,10 @@ def order_job(
                     stream=stream,
                     begin=interval.begin,
                     end=interval.end,
-                    container=container,
-                    cut=cut,
-                    gaps=gaps,
+                    container=options.container,
+                    cut=options.cut,
+                    gaps=options.gaps,
+                    transcode=options.transcode,
                     fingerprint=fingerprint,
                     created_at=now,
                     queued_at=now,
@@ -52,6 +54,11 @@ def order_job(
         except IntegrityError:
             continue
     raise IntegrityError("a job could neither be shared nor made")
+
+
+def options_of(job: ExportJob) -> Options:
+    """Return what the file of *job* is asked to be."""
+    return Options(job.container, Cut(job.cut), Gaps(job.gaps), job.transcode)
 
 
 def shared_job(fingerprint: str, now: datetime) -> ExportJob | None:

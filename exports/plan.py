@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cameras.timeline import Interval
 from exports.clock import Nanoseconds, between, nanoseconds, scale, scale_one
 from exports.cutting import HOLD, HOLD_NS, Cut, Draft, SegmentMedia, Span, choose_segments, trim
@@ -29,13 +32,32 @@ class Gaps(StrEnum):
     FAIL = "fail"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """Pictures encoded anew that take the place of those before a slice's first whole group.
+
+    `data` holds them behind one another, of `size` bytes each, in decode order; times are in ticks
+    of the segment's own clock. `entry` is their sample entry; if `replaces` is one of the
+    segment's, it is good for the samples of that one too and takes its place.
+    """
+
+    data: bytes = field(repr=False)
+    size: Nanoseconds
+    decoded: Nanoseconds
+    shown: Nanoseconds
+    duration: Nanoseconds
+    sync: NDArray[np.bool_]
+    entry: bytes
+    replaces: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The used part of one segment.
+    """The used part of one segment: the packets of `video` but for those `skipped`, and `audio`.
 
     A packet with presentation time `t` seconds on the file's clock is presented at
     `t - origin` seconds plus `offset_ns` in the result; negative results are lead-in, hidden.
-    `begin` and `end` bound what is shown, as wall clock; `at_ns` is when it begins in the result.
+    `begin` and `end` bound what is shown, as wall clock, `at_ns` and `end_ns` in the result.
     """
 
     segment: SegmentMedia
@@ -45,6 +67,9 @@ class Slice:
     begin: datetime
     end: datetime
     at_ns: int
+    end_ns: int
+    skipped: tuple[int, ...] = ()
+    opening: Opening | None = None
 
     @property
     def origin(self) -> Fraction:
@@ -56,10 +81,17 @@ class Slice:
         return scale_one(video.summary.begin, video.time_base)
 
     @property
+    def video_packets(self) -> int:
+        encoded = len(self.opening.size) if self.opening else 0
+        return encoded + len(self.video) - len(self.skipped)
+
+    @property
     def payload(self) -> int:
         """Bytes of its packets."""
         media = self.segment.media
-        return bytes_of(media.video, self.video) + bytes_of(media.audio, self.audio)
+        copied = bytes_of(media.video, self.video) + bytes_of(media.audio, self.audio)
+        encoded = len(self.opening.data) if self.opening else 0
+        return copied + encoded - sum(int(media.video.size[number]) for number in self.skipped)
 
 
 @dataclass(frozen=True)
@@ -123,7 +155,7 @@ class ExportPlan:
 
     @property
     def video_packets(self) -> int:
-        return sum(len(part.video) for part in self.slices)
+        return sum(part.video_packets for part in self.slices)
 
     @property
     def audio_packets(self) -> int:
@@ -150,9 +182,16 @@ class ExportPlan:
         return part.begin - before.end > HOLD or len(set(configs)) > 1
 
     @property
+    def is_encoded(self) -> bool:
+        """Say whether some of its pictures were encoded anew."""
+        return any(part.opening is not None for part in self.slices)
+
+    @property
     def lead_in_ns(self) -> int:
         """Length of the hidden part before the first picture, at least 0."""
         first = self.slices[0]
+        if first.opening is not None:
+            return 0
         times = output_times(first, first.segment.media.video, first.video)
         return max(0, -int(times.min()))
 
@@ -163,11 +202,13 @@ def make_plan(
     *,
     cut: Cut = Cut.EXACT,
     gaps: Gaps = Gaps.COLLAPSE,
+    transcode: bool = False,
     skipped: Iterable[str] = (),
 ) -> ExportPlan:
     """Plan the file of *asked* from *segments* (in any order; they may overlap or repeat).
 
-    *skipped* says in words which segments could not be read; it goes into the warnings.
+    *skipped* says in words which segments could not be read; it goes into the warnings. With
+    *transcode* the codec may change midway: such a plan cannot be copied.
 
     Raises:
         NoFootage: no segment has a picture in the interval.
@@ -179,7 +220,8 @@ def make_plan(
     drafts = [draft for draft in (trim(asked, item, cut, warnings) for item in placed) if draft]
     if not drafts:
         raise NoFootage("There is no footage in the interval; choose another one.")
-    refuse_codec_change(drafts)
+    if not transcode:
+        refuse_codec_change(drafts)
     found = gaps_between(asked, drafts)
     if found and gaps is Gaps.FAIL:
         raise HasGaps(f"Footage is missing from {found[0].begin:%Y-%m-%d %H:%M:%S} UTC.")
@@ -193,7 +235,7 @@ def refuse_codec_change(drafts: Sequence[Draft]) -> None:
             instant = draft.placed.segment.begin
             raise CodecChanged(
                 f"The camera changed its video codec at {instant:%Y-%m-%d %H:%M:%S} UTC; "
-                "export the parts before and after that instant."
+                "export the parts before and after that instant, or ask for transcode."
             )
 
 
@@ -236,6 +278,7 @@ def assemble(
                 begin=asked.begin + timedelta(microseconds=draft.begin / 1000),
                 end=asked.begin + timedelta(microseconds=draft.end / 1000),
                 at_ns=draft.begin - removed,
+                end_ns=draft.end - removed,
             )
         )
     return ExportPlan(
@@ -262,3 +305,15 @@ def bytes_of(track: Track | None, span: Span) -> int:
 def output_times(part: Slice, track: Track, span: Span) -> Nanoseconds:
     """Return the output times of a slice's packets, in file order."""
     return scale(track.pts[span.slice()], track.time_base) - part.origin_ns + part.offset_ns
+
+
+def picture_times(part: Slice) -> Nanoseconds:
+    """Return the output times of all pictures of a slice, in decode order."""
+    track = part.segment.media.video
+    copied = output_times(part, track, part.video)
+    if part.skipped:
+        copied = np.delete(copied, np.array(part.skipped) - part.video.first)
+    if part.opening is None:
+        return copied
+    encoded = scale(part.opening.shown, track.time_base) - part.origin_ns + part.offset_ns
+    return np.concatenate((encoded, copied))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -12,21 +13,16 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from cameras.archive.index import OutsideFolder, absolute_path, segments_touching
 from cameras.timeline import Interval
 from exports import states, storage
-from exports.cutting import HOLD_NS, Cut, SegmentMedia
 from exports.engines.base import Engine
-from exports.engines.ffmpeg import FfmpegEngine
-from exports.engines.splice import SpliceEngine, can_splice
-from exports.engines.verify import verify
-from exports.errors import Cancelled, EngineFailed, ExportError, LeaseLost, NoFootage
+from exports.engines.choice import choose_engine
+from exports.errors import Cancelled, EngineFailed, ExportError, LeaseLost
 from exports.lease import Lease, Told
 from exports.models import ExportJob
-from exports.plan import ExportPlan, Gaps, make_plan
-from vms.media.ffmpeg import NoFfmpeg, find_ffmpeg
-from vms.media.probe import UnreadableMedia
-from vms.media.segment import read_segment
+from exports.orders import options_of
+from exports.plan import ExportPlan
+from exports.planning import plan_export
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +91,8 @@ def make_file(job: ExportJob, lease: Lease) -> None:
     """
     plan, paths = plan_job(job, lease)
     storage.require_room(plan.payload)
-    engine, name = choose_engine(plan)
+    engine = engine_for(plan, job.container)
+    plan = engine.prepare(plan, paths.__getitem__, lambda: lease.tick(PLANNED))
     partial = storage.partial_path(storage.stem(job.pk.hex, job.attempt), job.container)
 
     def on_tick(part: float) -> None:
@@ -104,16 +101,23 @@ def make_file(job: ExportJob, lease: Lease) -> None:
 
     try:
         known = engine.render(plan, paths.__getitem__, partial, on_tick)
-        lease.beside(RENDERED, patience(plan.payload), verify, partial, plan)
+        lease.beside(RENDERED, patience(plan.payload), engine.verify, partial, plan)
         size, sha256 = (partial.stat().st_size, known) if known else hash_file(partial, lease)
-        publish(job, lease, partial, plan, size=size, sha256=sha256, engine=name)
+        publish(job, lease, partial, plan, engine, size=size, sha256=sha256)
     finally:
         # Before anything is written about how it ended: the disk may be full of it.
         storage.discard(partial)
 
 
 def publish(
-    job: ExportJob, lease: Lease, partial: Path, plan: ExportPlan, *, size: int, **result: str
+    job: ExportJob,
+    lease: Lease,
+    partial: Path,
+    plan: ExportPlan,
+    engine: Engine,
+    *,
+    size: int,
+    sha256: str,
 ) -> None:
     """Bring the file to its place and only then say so in the row.
 
@@ -133,9 +137,10 @@ def publish(
             size=size,
             duration=plan.duration,
             coverage=coverage(plan),
-            warnings=list(plan.warnings),
-            mode="copy",
-            **result,
+            warnings=[*plan.warnings, *engine.notes()],
+            mode=engine.mode(plan),
+            engine=engine.name,
+            sha256=sha256,
         )
         if not finished:
             states.refuse(job)
@@ -150,53 +155,22 @@ def patience(size: int) -> float:
 
 
 def plan_job(job: ExportJob, lease: Lease) -> tuple[ExportPlan, dict[int, Path]]:
-    """Read the segments and plan; returns the plan and where each segment's file is.
+    """Plan the job's file; returns the plan and where each segment's file is, as `plan_export`."""
 
-    Raises:
-        NoFootage, HasGaps, CodecChanged: there is nothing to make, or not as asked.
-    """
-    if job.stream is None:
-        raise NoFootage("The camera is gone and its archive with it.")
-    hold = timedelta(microseconds=HOLD_NS // 1000)
-    rows = segments_touching(job.stream, Interval(job.begin - hold, job.end))
-    paths: dict[int, Path] = {}
-    segments: list[SegmentMedia] = []
-    skipped: list[str] = []
-    for index, row in enumerate(rows):
-        spoken = f"segment of {row.begin:%Y-%m-%d %H:%M:%S} UTC"
-        try:
-            path = paths[row.pk] = absolute_path(row)
-            media = lease.beside(
-                PLANNED * index / len(rows), patience(row.size), read_segment, path
-            )
-        except (UnreadableMedia, OutsideFolder) as error:
-            skipped.append(f"{spoken}: {error}, left out")
-            continue
-        if media.truncated:
-            skipped.append(f"{spoken}: damaged, used up to the damage")
-        segments.append(SegmentMedia(row.pk, row.begin, media))
-    plan = make_plan(job.interval, segments, cut=Cut(job.cut), gaps=Gaps(job.gaps), skipped=skipped)
-    return plan, paths
+    def doing(share: float, size: int, work: Callable[[], None]) -> None:
+        lease.beside(PLANNED * share, patience(size), work)
+
+    return plan_export(job.stream, job.interval, options_of(job), doing)
 
 
-def choose_engine(plan: ExportPlan) -> tuple[Engine, str]:
-    """Return the engine for a plan and its name; the name tells which ffmpeg made a file.
-
-    Raises:
-        EngineFailed: there is none, or the one the operator insists on cannot do it.
-    """
-    wanted = settings.VMS["VMS_EXPORT_ENGINE"]
-    if wanted != "ffmpeg" and can_splice(plan):
-        return SpliceEngine(), SpliceEngine.name
-    if wanted == "splice":
-        raise EngineFailed("The archive is not of a form that can be spliced.")
-    try:
-        program = find_ffmpeg(settings.VMS["VMS_FFMPEG"])
-        engine = FfmpegEngine(program, settings.VMS["VMS_EXPORT_STALL_SECONDS"])
-        name = engine.name
-    except NoFfmpeg as error:
-        raise EngineFailed("The server has no ffmpeg; its operator has to look.") from error
-    return engine, name
+def engine_for(plan: ExportPlan, container: str) -> Engine:
+    return choose_engine(
+        plan,
+        container,
+        wanted=settings.VMS["VMS_EXPORT_ENGINE"],
+        ffmpeg=settings.VMS["VMS_FFMPEG"],
+        stall_seconds=settings.VMS["VMS_EXPORT_STALL_SECONDS"],
+    )
 
 
 def hash_file(path: Path, lease: Lease) -> tuple[int, str]:

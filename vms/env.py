@@ -101,6 +101,9 @@ SETTINGS: tuple[Setting, ...] = (
         "VMS_RECONCILE_INTERVAL_SECONDS", whole(1, 3600), 30, "time between two looks for lost jobs"
     ),
     Setting("VMS_EXPORT_MAX_SECONDS", whole(1, 604_800), 86_400, "longest interval of one export"),
+    Setting(
+        "VMS_EXPORT_MAX_BYTES", whole(0, 2**60), 0, "most bytes of one finished file; 0 = no limit"
+    ),
     Setting("VMS_EXPORT_MAX_CAMERAS", whole(1, 1000), 16, "most cameras in one request"),
     Setting(
         "VMS_EXPORT_MAX_ACTIVE", whole(1, 100_000), 100, "exports one user may have in progress"

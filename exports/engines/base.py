@@ -15,11 +15,18 @@ Tick = Callable[[float], None]
 
 
 class Engine(Protocol):
-    """Makes the file of a plan; what it made is verified by `exports.engines.verify`."""
+    """Makes the file of one plan and sees that it is the file of that plan.
+
+    `prepare` comes first and returns the plan to go on with.
+    """
 
     @property
     def name(self) -> str:
         """Name and version, as stored with the result."""
+        ...
+
+    def prepare(self, plan: ExportPlan, locate: Locate, tick: Callable[[], None]) -> ExportPlan:
+        """Return the plan this engine can render: smart cuts are made or given up here."""
         ...
 
     def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> str | None:
@@ -30,4 +37,20 @@ class Engine(Protocol):
         Raises:
             ExportError: it cannot be made; whatever *tick* raises goes through.
         """
+        ...
+
+    def verify(self, path: Path, plan: ExportPlan) -> None:
+        """See that the file holds what was planned.
+
+        Raises:
+            NotVerified: it does not; the message gives both figures.
+        """
+        ...
+
+    def mode(self, plan: ExportPlan) -> str:
+        """Return `copy`, `smart` (the begin was encoded anew) or `transcode`."""
+        ...
+
+    def notes(self) -> list[str]:
+        """Return in words what else there is to say of the file."""
         ...

@@ -8,16 +8,17 @@ and from segments cut short.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 
-from exports.clock import NS
 from exports.cutting import Span
+from exports.engines.decoded import PictureLane, SoundLane
+from exports.engines.lanes import CopyLane, Lane
+from exports.engines.treatment import COPIED, LOSSLESS, Treatment
 from exports.errors import EngineFailed, ExportError, SegmentChanged
 from exports.plan import ExportPlan, Slice
 
@@ -25,7 +26,11 @@ from exports.plan import ExportPlan, Slice
 IN_BAND = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 
 BUFFER = 2**18
+# Pictures that are encoded anew go through the pipe as they are, megabytes each. Without an index,
+# and without waiting long for sound, none pile up in memory.
+OPTIONS = {"write_index": "0", "max_interleave_delta": "500000"}
 END_SECONDS = 2
+ADTS_HEADER, SYNC = 7, 0xFF
 
 
 class Feed(threading.Thread):
@@ -37,15 +42,21 @@ class Feed(threading.Thread):
     """
 
     def __init__(
-        self, plan: ExportPlan, locate: Callable[[int], Path], descriptor: int, shift_ns: int
+        self,
+        plan: ExportPlan,
+        locate: Callable[[int], Path],
+        descriptor: int,
+        shift_ns: int,
+        treatment: Treatment = COPIED,
     ) -> None:
         super().__init__(name="feed", daemon=True)
         self.plan = plan
         self.locate = locate
         self.descriptor = descriptor
         self.shift_ns = shift_ns
+        self.treatment = treatment
+        self.lanes: dict[str, Lane] = {}
         self.error: ExportError | None = None
-        self.decoded: dict[int, Fraction] = {}
 
     def run(self) -> None:
         try:
@@ -69,64 +80,89 @@ class Feed(threading.Thread):
         self.join(END_SECONDS)
         return self.error
 
+    def notes(self) -> Iterator[str]:
+        """Say in words what could not be handed on as it should be."""
+        for lane in self.lanes.values():
+            if isinstance(lane, PictureLane) and lane.lost:
+                yield f"{lane.lost} damaged pictures were replaced by the ones before them"
+
     def write_to(self, pipe: Any) -> None:
-        with av.open(pipe, "w", format="nut", buffer_size=BUFFER) as output:
+        options = OPTIONS if self.treatment.video else {}
+        with av.open(
+            pipe, "w", format="nut", buffer_size=BUFFER, container_options=options
+        ) as output:
             self.write(output)
 
     def write(self, output: Any) -> None:
+        lanes = self.lanes = self.add_lanes(output)
+        for part in self.plan.slices:
+            with self.open(part) as source:
+                self.write_slice(output, part, source, lanes)
+        for lane in lanes.values():
+            for ready in lane.finish():
+                output.mux(ready)
+
+    def add_lanes(self, output: Any) -> dict[str, Lane]:
+        """Add the tracks, and return what fills each, by the kind of its packets."""
         plan = self.plan
         with ExitStack() as stack:
             first = stack.enter_context(self.open(plan.slices[0]))
-            video = add_track(output, first.streams.video[0], in_band=plan.configs > 1)
-            video.time_base = plan.time_base
-            audio = None
+            lanes = {"video": self.picture_lane(output, first.streams.video[0])}
             if plan.audio is not None:
                 heard = next(part for part in plan.slices if len(part.audio))
                 source = stack.enter_context(self.open(heard))
-                audio = add_track(output, source.streams.audio[0], in_band=False)
+                lanes["audio"] = self.sound_lane(output, source)
             output.start_encoding()
-        for part in plan.slices:
-            with self.open(part) as source:
-                self.write_slice(output, part, source, video, audio)
+        return lanes
 
-    def write_slice(self, output: Any, part: Slice, source: Any, video: Any, audio: Any) -> None:
+    def picture_lane(self, output: Any, template: Any) -> Lane:
+        plan, treatment = self.plan, self.treatment
+        base = 1 / treatment.rate if treatment.rate else plan.time_base
+        if treatment.video is None:
+            in_band = plan.configs > 1 or treatment.container.in_band
+            track = add_track(output, template, in_band=in_band)
+            track.time_base = base
+            form = IN_BAND.get(template.codec_context.name) if in_band else None
+            return CopyLane(track, self.shift_ns, form=form, rate=treatment.rate)
+        media = plan.slices[0].segment.media
+        track = output.add_stream("rawvideo")
+        track.width, track.height = media.width // 2 * 2, media.height // 2 * 2
+        track.pix_fmt = "yuv420p"
+        track.time_base = track.codec_context.time_base = base
+        return PictureLane(track, self.shift_ns, base)
+
+    def sound_lane(self, output: Any, source: Any) -> Lane:
+        template = source.streams.audio[0]
+        context = template.codec_context
+        if self.treatment.audio is None:
+            track = add_track(output, template, in_band=False)
+            needs_head = context.name == "aac" and not context.extradata
+            if needs_head and self.treatment.container.headed:
+                track.codec_context.extradata = read_adts(first_packet(source, template))
+                return CopyLane(track, self.shift_ns, form="aac_adtstoasc")
+            return CopyLane(track, self.shift_ns)
+        track = output.add_stream("pcm_s16le", rate=context.sample_rate, layout=context.layout)
+        return SoundLane(track, self.shift_ns, self.plan)
+
+    def write_slice(self, output: Any, part: Slice, source: Any, lanes: Mapping[str, Lane]) -> None:
         """Write the planned packets of one segment.
 
         A segment cut short raises at its damage, as it did when it was planned; what counts is
         whether the planned packets came before that.
         """
         wanted = len(part.video) + len(part.audio)
-        convert = converter(source.streams.video[0], in_band=self.plan.configs > 1)
+        lanes["video"].begin(part, source.streams.video[0])
+        if len(part.audio):
+            lanes["audio"].begin(part, source.streams.audio[0])
         packets = select(part, source)
         while wanted:
             try:
-                packet = next(packets)
+                packet, count = next(packets)
             except (av.FFmpegError, OSError, StopIteration) as error:
                 raise changed(part) from error
-            target = video if packet.stream.type == "video" else audio
-            self.place(part, packet, target)
-            for ready in convert(packet) if target is video else [packet]:
-                ready.stream = target
+            for ready in lanes[packet.stream.type].take(packet):
                 output.mux(ready)
-            wanted -= 1
-
-    def place(self, part: Slice, packet: Any, target: Any) -> None:
-        """Give *packet* its output time; decode times keep their distance to shown ones.
-
-        Where segments overlap by a moment, decode times are pushed on: they have to rise.
-        """
-        base = packet.time_base
-        origin = round(part.origin / base)
-        move = round((part.offset_ns + self.shift_ns) / (NS * base)) - origin
-        shown = packet.pts if packet.pts is not None else packet.dts
-        decoded = packet.dts if packet.dts is not None else shown
-        packet.pts = shown + move
-        packet.dts = decoded + move
-        after = self.decoded.get(target.index)
-        if after is not None and packet.dts * base <= after:
-            packet.dts = int(after // base) + 1
-            packet.pts = max(packet.pts, packet.dts)
-        self.decoded[target.index] = packet.dts * base
+            wanted -= count
 
     def open(self, part: Slice) -> Any:
         try:
@@ -153,17 +189,24 @@ def add_track(output: Any, template: Any, *, in_band: bool) -> Any:
     return track
 
 
-def converter(stream: Any, *, in_band: bool) -> Callable[[Any], list[Any]]:
-    """Return what turns one packet of *stream* into those to write."""
-    name = IN_BAND.get(stream.codec_context.name) if in_band else None
-    if name is None:
-        return lambda packet: [packet]
-    convert: Callable[[Any], list[Any]] = av.BitStreamFilterContext(name, stream).filter
-    return convert
+def first_packet(source: Any, stream: Any) -> bytes:
+    return next((bytes(packet) for packet in source.demux(stream) if packet.size), b"")
 
 
-def select(part: Slice, source: Any) -> Iterator[Any]:
-    """Yield the planned packets of both tracks in file order."""
+def read_adts(packet: bytes) -> bytes:
+    """Return the decoder's configuration that the header of an ADTS packet stands for.
+
+    ISO/IEC 14496-3, 1.A.2.2 (header) and 1.6.2.1 (configuration). Empty when it has no such header.
+    """
+    if len(packet) < ADTS_HEADER or packet[0] != SYNC or packet[1] >> 4 != SYNC >> 4:
+        return b""
+    profile, rate = packet[2] >> 6, packet[2] >> 2 & 0xF
+    channels = (packet[2] & 1) << 2 | packet[3] >> 6
+    return ((profile + 1) << 11 | rate << 7 | channels << 3).to_bytes(2, "big")
+
+
+def select(part: Slice, source: Any) -> Iterator[tuple[Any, int]]:
+    """Yield the planned packets of both tracks in file order, each with how many it counts for."""
     streams = [source.streams.video[0]]
     spans: dict[int, Span] = {source.streams.video[0].index: part.video}
     if len(part.audio):
@@ -174,7 +217,32 @@ def select(part: Slice, source: Any) -> Iterator[Any]:
         if packet.size == 0 or (packet.pts is None and packet.dts is None):
             continue
         index = packet.stream.index
-        span = spans[index]
-        if span.first <= seen[index] < span.stop:
-            yield packet
-        seen[index] += 1
+        count = samples_in(packet, part)
+        begin, end = seen[index], seen[index] + count
+        seen[index] = end
+        first, stop = max(begin, spans[index].first), min(end, spans[index].stop)
+        if stop - first == count:
+            yield packet, count
+        elif first < stop:
+            yield part_of(packet, first - begin, stop - begin), stop - first
+
+
+def samples_in(packet: Any, part: Slice) -> int:
+    """Return how many of the planned packets the demuxer handed out as one.
+
+    Uncompressed sound in mp4 files is stored sample by sample, and read in larger pieces.
+    """
+    track = part.segment.media.audio
+    if packet.stream.type != "audio" or track is None or track.codec not in LOSSLESS:
+        return 1
+    return max(1, packet.size // int(track.size[0])) if part.segment.media.index else 1
+
+
+def part_of(packet: Any, first: int, stop: int) -> Any:
+    """Cut samples *first* up to *stop* out of a packet whose samples are all alike."""
+    width = packet.size // packet.duration
+    cut = av.Packet(bytes(packet)[first * width : stop * width])
+    cut.stream, cut.time_base = packet.stream, packet.time_base
+    cut.pts = cut.dts = packet.pts + first
+    cut.duration = stop - first
+    return cut

@@ -11,8 +11,12 @@ import ffmpeg
 import structlog
 
 from exports.clock import NS
+from exports.cutting import Cut
 from exports.engines.base import Locate, Tick
 from exports.engines.feed import Feed
+from exports.engines.opening import exact
+from exports.engines.treatment import COPIED, Treatment, treat
+from exports.engines.verify import verify
 from exports.errors import EngineFailed, NoRoom
 from exports.plan import ExportPlan
 from vms.media.ffmpeg import FfmpegFailed, FfmpegStalled, Progress, ffmpeg_version, run_ffmpeg
@@ -23,15 +27,26 @@ log = structlog.get_logger(__name__)
 
 # Apple's players show H.265 only under this tag.
 TAGS = {"hevc": "hvc1"}
+# Close to the source to the eye; no picture is stored before one that it is shown after.
+QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0", "pix_fmt": "yuv420p"}
+# What every player takes. At low rates the encoder makes packets too large for AVI to count.
+SOUND = {"ar": "48000", "b:a": "96k"}
 DISK_FULL = "No space left on device"
 
 
 class FfmpegEngine:
-    """Stream copy into mp4: the lead-in hidden by an edit list, the end trimmed by it."""
+    """Makes every container; copies what it can hold exactly, encodes the rest.
 
-    def __init__(self, program: Path, stall_seconds: float) -> None:
+    Where there are edit lists the lead-in is hidden by one, and the end trimmed by it.
+    """
+
+    def __init__(
+        self, program: Path, stall_seconds: float, treatment: Treatment | None = None
+    ) -> None:
         self.program = program
         self.stall_seconds = stall_seconds
+        self.treatment = treatment
+        self.came_up: list[str] = []
 
     @property
     def name(self) -> str:
@@ -40,21 +55,24 @@ class FfmpegEngine:
     def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> str | None:
         """Write *target* and trim it; its digest is for the caller to find.
 
+        Without a treatment of its own it makes mp4.
+
         Raises:
             SegmentChanged: the archive is not what was planned any more.
             NoRoom: the disk is full.
             EngineFailed: ffmpeg failed or hung; its messages are in the log.
         """
+        treatment = self.treatment or treat(plan)
         # Whole seconds, so that the shift is exact in every time base.
         shift_ns = (plan.lead_in_ns // NS + 2) * NS
         reading, writing = os.pipe()
-        feed = Feed(plan, locate, writing, shift_ns)
+        feed = Feed(plan, locate, writing, shift_ns, treatment)
         try:
             feed.start()
             run_ffmpeg(
-                self.arguments(plan, target, shift_ns),
+                self.arguments(plan, treatment, target, shift_ns),
                 stdin=reading,
-                on_tick=report(tick, plan.payload),
+                on_tick=report(tick, plan, treatment),
                 stall_seconds=self.stall_seconds,
             )
         except (FfmpegFailed, FfmpegStalled) as error:
@@ -63,21 +81,41 @@ class FfmpegEngine:
             os.close(reading)
         if failure := feed.failure():
             raise failure
-        trim(plan, target)
+        self.came_up = list(feed.notes())
+        if treatment.container.edit_lists:
+            trim(plan, target)
         return None
 
-    def arguments(self, plan: ExportPlan, target: Path, shift_ns: int) -> list[str]:
-        clock = plan.time_base.denominator if plan.time_base.numerator == 1 else 90_000
-        options: dict[str, object] = {
-            "c": "copy",
-            "f": "mp4",
-            "movflags": "+faststart",
-            "movie_timescale": clock,
-            "video_track_timescale": clock,
+    def prepare(self, plan: ExportPlan, _locate: Locate, _tick: Callable[[], None]) -> ExportPlan:
+        """Give up a smart cut where pictures have to be hidden."""
+        encodes = (self.treatment or treat(plan)).video is not None
+        if plan.cut is not Cut.SMART or encodes or plan.lead_in_ns == 0:
+            return plan
+        return exact(plan, "the archive or the container is of a form that cannot be spliced")
+
+    def verify(self, path: Path, plan: ExportPlan) -> None:
+        verify(path, plan, self.treatment or COPIED)
+
+    def mode(self, _plan: ExportPlan) -> str:
+        return (self.treatment or COPIED).mode
+
+    def notes(self) -> list[str]:
+        return [*(self.treatment or COPIED).warnings, *self.came_up]
+
+    def arguments(
+        self, plan: ExportPlan, treatment: Treatment, target: Path, shift_ns: int
+    ) -> list[str]:
+        options = {
+            "f": treatment.container.muxer,
             "metadata": f"creation_time={plan.begin:%Y-%m-%dT%H:%M:%S.%fZ}",
+            **treatment.container.options,
+            **picture_options(plan, treatment),
+            **sound_options(plan, treatment),
         }
-        if plan.video.codec in TAGS:
-            options["tag:v"] = TAGS[plan.video.codec]
+        if treatment.container.edit_lists:
+            clock = plan.time_base.denominator if plan.time_base.numerator == 1 else 90_000
+            options["movflags"] = "+faststart"
+            options["movie_timescale"] = options["video_track_timescale"] = str(clock)
         source = ffmpeg.input("pipe:0", f="nut", itsoffset=f"-{shift_ns // NS}")
         command: list[str] = (
             ffmpeg.output(source, str(target), **options)
@@ -88,11 +126,55 @@ class FfmpegEngine:
         return command
 
 
-def report(tick: Tick, payload: int) -> Callable[[Progress], None]:
-    """Turn bytes written into a fraction; the last few percent are checking and publishing."""
+def picture_options(plan: ExportPlan, treatment: Treatment) -> dict[str, str]:
+    """Return the output options of the picture; a keyframe every two seconds where encoded."""
+    if treatment.video is None:
+        options = {"c:v": "copy"}
+        if treatment.rate is not None:
+            options["r:v"] = str(treatment.rate)
+        if treatment.container.edit_lists and plan.video.codec in TAGS:
+            options["tag:v"] = TAGS[plan.video.codec]
+        return options
+    clock = 1 / treatment.rate if treatment.rate else plan.time_base
+    return {
+        "c:v": treatment.video,
+        **QUALITY,
+        "force_key_frames": "expr:gte(t,n_forced*2)",
+        "fps_mode:v": "passthrough",
+        "enc_time_base:v": f"{clock.numerator}/{clock.denominator}",
+    }
+
+
+def sound_options(plan: ExportPlan, treatment: Treatment) -> dict[str, str]:
+    """Return the output options of the sound.
+
+    The first packet of an AAC encoder lies before its sound and only an edit list can hide it.
+    """
+    if plan.audio is None:
+        return {}
+    if treatment.audio is None:
+        return {"c:a": "copy"}
+    if treatment.audio != "aac":
+        return {"c:a": treatment.audio}
+    first = {} if treatment.container.edit_lists else {"bsf:a": "noise=drop='lt(pts,0)'"}
+    return {"c:a": "aac", **SOUND, **first}
+
+
+def report(tick: Tick, plan: ExportPlan, treatment: Treatment) -> Callable[[Progress], None]:
+    """Turn what is written into a fraction; the last few percent are checking and publishing.
+
+    Bytes count where they are copied, time where nobody knows how many there will be.
+    """
+    most = 0.0
 
     def on_tick(progress: Progress) -> None:
-        tick(min(1.0, progress.size / max(payload, 1)))
+        nonlocal most
+        if treatment.video:
+            part = progress.media_us * 1000 / max(plan.duration_ns, 1)
+        else:
+            part = progress.size / max(plan.payload, 1)
+        most = max(most, min(1.0, part))
+        tick(most)
 
     return on_tick
 

@@ -5,18 +5,25 @@ The header is built from the segments' own sample tables; the media is copied by
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from exports.clock import NS
+from exports.cutting import Cut, Span
 from exports.engines.base import Locate, Tick
 from exports.engines.delivery import write_copy
-from exports.engines.spliced import Range, SplicedFile
+from exports.engines.inband import Insertions
+from exports.engines.opening import open_smart
+from exports.engines.readback import verify_tables
+from exports.engines.spliced import Blob, Part, Range, SplicedFile
 from exports.engines.tracks import TrackBuilder
 from exports.errors import ExportError
-from exports.plan import ExportPlan, Slice
-from vms.media.mp4.index import FileIndex
+from exports.plan import ExportPlan, Opening, Slice
+from vms.media.mp4.index import FileIndex, TrackIndex
 from vms.media.mp4.movie import Movie, build_header
-from vms.media.mp4.table import spans_of
+from vms.media.mp4.table import Spans, Table, spans_of
 
 
 class Unspliceable(ExportError):
@@ -30,6 +37,9 @@ class SpliceEngine:
 
     name = "splice"
 
+    def __init__(self) -> None:
+        self.added = 0
+
     def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> str:
         """Write *target*; returns its SHA-256.
 
@@ -37,12 +47,29 @@ class SpliceEngine:
             Unspliceable: this plan needs another engine.
             SegmentChanged: the archive is not what was planned any more.
         """
-        return write_copy(splice(plan), locate, target, tick)
+        spliced = splice(plan)
+        self.added = spliced.added
+        return write_copy(spliced, locate, target, tick)
+
+    def prepare(self, plan: ExportPlan, locate: Locate, tick: Callable[[], None]) -> ExportPlan:
+        return open_smart(plan, locate, tick) if plan.cut is Cut.SMART else plan
+
+    def verify(self, path: Path, plan: ExportPlan) -> None:
+        verify_tables(path, plan, self.added)
+
+    def mode(self, plan: ExportPlan) -> str:
+        return "smart" if plan.is_encoded else "copy"
+
+    def notes(self) -> list[str]:
+        return []
 
 
 def can_splice(plan: ExportPlan) -> bool:
-    """Say whether every segment is an mp4 file whose samples we know."""
-    return all(part.segment.media.index is not None for part in plan.slices)
+    """Say whether every segment is an mp4 file whose samples we know, all of one codec."""
+    media = [part.segment.media for part in plan.slices]
+    return (
+        all(one.index is not None for one in media) and len({one.video.codec for one in media}) == 1
+    )
 
 
 def splice(plan: ExportPlan) -> SplicedFile:
@@ -57,6 +84,12 @@ def splice(plan: ExportPlan) -> SplicedFile:
     return joint.finish()
 
 
+# A builder, the track its samples are of, and their table: the pictures first.
+Chosen = tuple[TrackBuilder, TrackIndex, Table]
+# Of tables whose chunks are at their places already.
+IN_PLACE = Spans(np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
 class Joint:
     """Joins the slices of one plan."""
 
@@ -66,24 +99,33 @@ class Joint:
         self.builders = {"video": TrackBuilder("video", self.clock)}
         if plan.audio is not None:
             self.builders["audio"] = TrackBuilder("audio", plan.audio.time_base.denominator)
-        self.ranges: list[Range] = []
+        self.ranges: list[Part] = []
         self.size = 0
+        self.added = 0
 
     def add(self, part: Slice) -> None:
         index = index_of(part)
+        if part.opening is not None:
+            self.open(index.tracks["video"], part, part.opening)
         wanted = {"video": part.video, "audio": part.audio}
         chosen = [
-            (builder, track, track.table.part(span.first, span.stop))
+            (builder, track, table_of(track, span, part.skipped if kind == "video" else ()))
             for kind, builder in self.builders.items()
             if len(span := wanted[kind]) and (track := index.tracks.get(kind)) is not None
         ]
+        chosen = [one for one in chosen if len(one[2])]
         used = [table for _, _, table in chosen]
+        if not used:
+            return
         if sum(map(len, used)) == sum(track.summary.count for track in index.tracks.values()):
             spans = index.spans
         elif (found := spans_of(used)) is not None:
             spans = found
         else:
             raise Unspliceable("Samples of a segment share bytes.")
+        if self.plan.configs > 1 and chosen[0][0].kind == "video":
+            self.add_with_sets(part, chosen, spans)
+            return
         self.ranges += [
             Range(part.segment.id, begin, length)
             for begin, length in zip(spans.begin.tolist(), spans.length.tolist(), strict=True)
@@ -91,6 +133,22 @@ class Joint:
         for builder, track, table in chosen:
             builder.add(part, track, table, spans, self.size)
         self.size += spans.total
+
+    def add_with_sets(self, part: Slice, chosen: Sequence[Chosen], spans: Spans) -> None:
+        """Add a slice with its parameter sets before each keyframe."""
+        insertions = Insertions(*chosen[0][1:])
+        for builder, track, table in chosen:
+            place = insertions.pictures if builder.kind == "video" else insertions.sound
+            builder.add(part, track, place(spans, table, self.size), IN_PLACE, 0)
+        self.ranges += insertions.parts(part.segment.id, spans)
+        self.size += spans.total + insertions.total
+        self.added += insertions.total
+
+    def open(self, track: TrackIndex, part: Slice, opening: Opening) -> None:
+        """Put pictures that were encoded anew before those of their slice."""
+        self.builders["video"].open(part, track, opening, self.size)
+        self.ranges.append(Blob(opening.data))
+        self.size += len(opening.data)
 
     def finish(self) -> SplicedFile:
         plan = self.plan
@@ -101,6 +159,7 @@ class Joint:
             ranges=tuple(self.ranges),
             states={segment.id: (index.size, index.mtime_ns) for segment, index in indexes},
             begins={segment.id: segment.begin for segment, _ in indexes},
+            added=self.added,
         )
 
     def movie(self) -> Movie:
@@ -117,6 +176,11 @@ class Joint:
             created_at=plan.begin,
             chapters=[(run.at_ns / NS, run.title) for run in plan.runs],
         )
+
+
+def table_of(track: TrackIndex, span: Span, skipped: tuple[int, ...]) -> Table:
+    table = track.table.part(span.first, span.stop)
+    return table.without([number - span.first for number in skipped])
 
 
 def index_of(part: Slice) -> FileIndex:

@@ -36,13 +36,14 @@ class SplicedFile:
     """A whole file without a copy of it: a header, then ranges of segments and own bytes.
 
     `states` holds size and time of change (ns) of each segment as it was planned with, `begins`
-    when it begins, both by its id.
+    when it begins, both by its id. `added` counts the bytes of media that are in no plan.
     """
 
     header: bytes
     ranges: tuple[Part, ...]
     states: Mapping[int, tuple[int, int]]
     begins: Mapping[int, datetime]
+    added: int = 0
 
     @property
     def size(self) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from exports.clock import NS
-from exports.plan import Slice
+from exports.plan import Opening, Slice
 from vms.media.mp4.entries import read_entry
 from vms.media.mp4.index import TrackIndex
 from vms.media.mp4.movie import MovieTrack
-from vms.media.mp4.table import NO_TICKS, Array, Ints, Spans, Table
+from vms.media.mp4.table import NO_TICKS, Array, Ints, Samples, Spans, Table, pack
 
 
 class TrackBuilder:
@@ -52,6 +54,25 @@ class TrackBuilder:
         else:
             self.chunks.append(spans.places(table.chunk_at, base))
             self.moves.append(0)
+
+    def open(self, part: Slice, track: TrackIndex, opening: Opening, base: int) -> None:
+        """Take pictures that were encoded anew; they come to lie at *base*."""
+        known = self.own_entries(track.entries)
+        if opening.replaces is not None:
+            self.entries[known[track.entries.index(opening.replaces)]] = tagged(opening.entry)
+        samples = Samples(
+            at=np.cumsum(opening.size) - opening.size,
+            size=opening.size,
+            decoded=opening.decoded + track.origin,
+            offset=opening.shown - opening.decoded,
+            duration=opening.duration,
+            entry=np.zeros(len(opening.size), np.uint8),
+            sync=opening.sync,
+        )
+        entry = opening.replaces or opening.entry
+        table = pack(samples)
+        track = replace(track, entries=(entry,), load=lambda: table)
+        self.add(part, track, table, Spans(np.zeros(1, np.int64), opening.size[:1]), base)
 
     def rescaled(self, table: Table, track: TrackIndex, move_ns: int) -> Table:
         """Bring the times of *table* to our clock and to their place."""
@@ -104,8 +125,7 @@ class TrackBuilder:
         config = read_entry(entry, self.kind).config
         if config not in self.numbers:
             self.numbers[config] = len(self.entries)
-            kind = b"hvc1" if entry[4:8] == b"hev1" else entry[4:8]
-            self.entries.append(entry[:4] + kind + entry[8:])
+            self.entries.append(tagged(entry))
         return self.numbers[config]
 
     def finish(self, length: int, width: int, height: int) -> MovieTrack:
@@ -168,6 +188,11 @@ class TrackBuilder:
             numbers.append(own + np.uint32(before))
             before += len(size)
         return np.concatenate(numbers)
+
+
+def tagged(entry: bytes) -> bytes:
+    """Tag H.265 as all players know it."""
+    return entry[:4] + b"hvc1" + entry[8:] if entry[4:8] == b"hev1" else entry
 
 
 def pushed(table: Table, shift: int, begin: int) -> Table:

@@ -20,6 +20,8 @@ from vms.push.models import Event
 PATHS = ("/api/v1/downloads", "/api/v1/users/downloads")
 PATH = PATHS[0]
 UNKNOWN = 999_999
+# Far from what it takes, and from how long celery tries when it is let.
+BEARABLE_SECONDS = 30
 
 
 def post(client, body, path=PATH):
@@ -395,7 +397,7 @@ def test_answers_quickly_without_a_broker_and_leaves_the_job_queued(api, alice, 
     client = api(alice)
     began = time.monotonic()
     answer = post(client, order_body(yard))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < BEARABLE_SECONDS
     assert answer.status_code == 200
     assert answer.json()[0]["status"] == "queued"
     job = ExportJob.objects.get()
@@ -407,8 +409,8 @@ def test_answers_quickly_without_a_broker_and_leaves_the_job_queued(api, alice, 
     ("key", "words"),
     [
         ("stream", "high, low"),
-        ("format", "mp4"),
-        ("cut", "exact, keyframe"),
+        ("format", "mp4, mov, mkv, ts, flv, asf, avi"),
+        ("cut", "exact, keyframe, smart"),
         ("gaps", "collapse, keep, fail"),
     ],
 )

@@ -10,6 +10,7 @@ from django.utils import timezone
 from cameras.timeline import Interval
 from exports import states, storage
 from exports.models import ExportJob
+from exports.options import Options
 from exports.orders import order_job
 from tests import factories
 
@@ -17,9 +18,9 @@ INTERVAL = Interval(factories.BEGIN, factories.BEGIN + timedelta(seconds=30))
 
 
 def order(stream, **options):
-    wanted = {"container": "mp4", "cut": "exact", "gaps": "collapse", "now": timezone.now()}
+    now = options.pop("now", None) or timezone.now()
     with transaction.atomic():
-        return order_job(stream, INTERVAL, **{**wanted, **options})
+        return order_job(stream, INTERVAL, Options(**options), now)
 
 
 @pytest.fixture

@@ -47,20 +47,31 @@ def media_of(index: FileIndex) -> MediaFile:
     video = index.tracks.get("video")
     if video is None or not video.summary.count:
         raise Malformed("no whole picture")
-    audio = index.tracks.get("audio")
+    audio = sound_of(index)
     entry = read_entry(video.entries[0], "video")
     if entry.codec not in CODECS.values():
         raise Malformed("pictures of an unknown codec")
     return MediaFile(
         format="mp4",
         video=track_of(video),
-        audio=track_of(audio) if audio is not None and audio.summary.count else None,
+        audio=audio,
         width=entry.width,
         height=entry.height,
         size=index.size,
         truncated=index.truncated,
         index=index,
     )
+
+
+def sound_of(index: FileIndex) -> Track | None:
+    """Describe the sound; what is encrypted is none, and costs no picture."""
+    audio = index.tracks.get("audio")
+    if audio is None or not audio.summary.count:
+        return None
+    try:
+        return track_of(audio)
+    except Encrypted:
+        return None
 
 
 def track_of(track: TrackIndex) -> Track:

@@ -23,6 +23,7 @@ import numpy as np
 from vms.media.mp4.index import FileIndex, TrackIndex
 from vms.media.mp4.summary import Summary
 from vms.media.mp4.table import Array, Spans, Table
+from vms.media.mp4.tables import MOST_SAMPLES
 
 MAGIC = b"VMSIDX01"
 HEAD = struct.Struct("<8sI")
@@ -215,7 +216,11 @@ class Decoder:
                 partial(make_table, self.data, at, columns, decoded_from, has_sync),
             )
             at += length
+        if at > len(self.data):
+            raise ValueError("columns that are cut short")
         begins, lengths = arrays(self.data, spans_at, spans[0])
+        if len(begins) != len(lengths) or not begins.flags.c_contiguous:
+            raise ValueError("spans that cannot be")
         return FileIndex(
             by_kind,
             Spans(begins.astype(np.int64), lengths.astype(np.int64)),
@@ -238,6 +243,10 @@ class Decoder:
         """Skip *count* heads of columns; returns them, and how many bytes their arrays take."""
         begin, self.at = self.at, self.at + count * COLUMN.size
         found = self.data[begin : self.at]
+        for width, length, stored in COLUMN.iter_unpack(found):
+            # A damaged one must be found out here: the arrays are made much later.
+            if width not in TYPES or stored not in {1, length} or length > MOST_SAMPLES:
+                raise ValueError("a column that cannot be")
         return found, sum((abs(w) * n + 7) & ~7 for w, _, n in COLUMN.iter_unpack(found))
 
 

@@ -8,8 +8,9 @@ that shrinks under a mapping ends the process.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ LARGEST_INDEX = 256 * 2**20
 KINDS = {b"vide": "video", b"soun": "audio"}
 # What forged figures turn into on their way through the tables.
 ODD = (OverflowError, ValueError, IndexError)
+# Ticks; sums of two still fit into 64 bits with a sign.
+LONGEST_EDIT = 2**61
 EMPTY_EDIT = {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
 
 
@@ -74,6 +77,15 @@ class FileIndex:
     truncated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Summaries:
+    """The tracks of a file by kind, their ticks a second, and how many seconds it is shown."""
+
+    tracks: dict[str, Summary]
+    timescales: dict[str, int]
+    length: Fraction
+
+
 @dataclass
 class Track:
     """A track while its file is read."""
@@ -109,8 +121,8 @@ def read_index(path: Path) -> FileIndex:
     return FileIndex(tracks, spans, state.st_size, state.st_mtime_ns, truncated)
 
 
-def read_summaries(path: Path) -> dict[str, Summary]:
-    """Sum up the tracks of a whole, plain mp4 file by kind, in the memory of one of them.
+def read_summaries(path: Path) -> Summaries:
+    """Sum up the tracks of a whole, plain mp4 file, in the memory of one of them.
 
     Raises:
         Malformed: as `read_index`, or a sample lies beyond the end of the file.
@@ -122,24 +134,31 @@ def read_summaries(path: Path) -> dict[str, Summary]:
         movie = next((box for box in boxes(descriptor, 0, size) if box.kind == b"moov"), None)
         if movie is None or movie.end > size:
             raise Malformed("no movie box")
-        return dict(summaries(descriptor, movie, size))
+        return sum_up(descriptor, movie, size)
     except ODD as error:
         raise Malformed("figures that cannot be") from error
     finally:
         os.close(descriptor)
 
 
-def summaries(file: int, movie: Top, size: int) -> Iterator[tuple[str, Summary]]:
-    scale = 0
+def sum_up(file: int, movie: Top, size: int) -> Summaries:
+    scale, ticks = 0, 0
+    tracks: dict[str, Summary] = {}
+    timescales: dict[str, int] = {}
     for box in boxes(file, movie.body, movie.end):
         if box.kind == b"mvhd":
-            scale = movie_scale_of(read_box(file, box))
+            scale, ticks = movie_clock(read_box(file, box))
         elif box.kind == b"trak":
             track = read_movie_track(read_box(file, box), scale, most_samples(size))
-            if track is not None:
-                if whole(track.table, size) < len(track.table):
-                    raise Malformed("a sample beyond the end of the file")
-                yield track.kind, summarise(track.table, track.origin, track.length)
+            if track is None:
+                continue
+            if whole(track.table, size) < len(track.table):
+                raise Malformed("a sample beyond the end of the file")
+            tracks[track.kind] = summarise(track.table, track.origin, track.length)
+            timescales[track.kind] = track.timescale
+    if scale == 0:
+        raise Malformed("a clock that stands still")
+    return Summaries(tracks, timescales, Fraction(ticks, scale))
 
 
 def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
@@ -221,7 +240,7 @@ def read_box(file: int, box: Top) -> memoryview:
 
 def read_movie(movie: memoryview, limit: int) -> dict[int, Track]:
     """Read the first video and the first audio track of a `moov` box (8.2.1), by track id."""
-    movie_scale = movie_scale_of(required(movie, b"mvhd"))
+    movie_scale, _ = movie_clock(required(movie, b"mvhd"))
     tracks: dict[int, Track] = {}
     for kind, body in children(movie):
         if kind != b"trak":
@@ -232,9 +251,11 @@ def read_movie(movie: memoryview, limit: int) -> dict[int, Track]:
     return tracks
 
 
-def movie_scale_of(head: memoryview) -> int:
-    """Return the ticks a second of `mvhd` (8.2.2)."""
-    return number(head, 20 if number(head, 0) >> 24 else 12)
+def movie_clock(head: memoryview) -> tuple[int, int]:
+    """Return the ticks a second and the length in ticks of `mvhd` (8.2.2)."""
+    if number(head, 0) >> 24:
+        return number(head, 20), wide_number(head, 24)
+    return number(head, 12), number(head, 16)
 
 
 def read_movie_track(body: memoryview, movie_scale: int, limit: int) -> Track | None:
@@ -294,4 +315,6 @@ def read_edits(body: memoryview, timescale: int, movie_scale: int) -> tuple[int,
         return 0, None
     shift = delay * timescale // movie_scale
     length = found[1] * timescale // movie_scale
+    if max(found[0], shift, length) > LONGEST_EDIT:
+        raise Malformed("an edit list longer than any recording")
     return found[0] - shift, length + shift if length else None

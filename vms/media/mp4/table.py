@@ -139,6 +139,15 @@ class Table:
             return self
         return pack(self.samples(first, stop))
 
+    def without(self, numbers: Sequence[int]) -> Table:
+        """Return the table without the samples of these numbers."""
+        if not numbers:
+            return self
+        samples = self.samples()
+        kept = np.ones(len(samples), np.bool_)
+        kept[list(numbers)] = False
+        return pack(Samples(*(column[kept] for column in vars(samples).values())))
+
     def retimed(self, decoded: Ints, shown: Ints, last: int) -> Table:
         """Return the same samples with other times; the last lasts *last* ticks."""
         step_count, step_ticks = runs(np.append(np.diff(decoded), last))

@@ -1,0 +1,106 @@
+"""From a stream and an interval to the plan of a file: rows, what their files hold, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+
+from cameras.archive.index import OutsideFolder, Places, segments_touching
+from cameras.archive.sidecars import read_with_sidecar, sidecar_of
+from cameras.models import Segment, Stream
+from cameras.timeline import Interval
+from exports.cutting import HOLD, SegmentMedia
+from exports.errors import NoFootage, TooLarge
+from exports.options import Options
+from exports.plan import ExportPlan, make_plan
+from exports.unusable import Refusal, nothing_left
+from vms.media.probe import UnreadableMedia
+
+# So many segments are read before anybody may have a word.
+BATCH = 64
+
+# Does work on so many bytes of the archive, (share done, bytes, work) -> None; may raise to stop.
+Doing = Callable[[float, int, Callable[[], None]], None]
+
+
+@dataclass
+class Found:
+    """What the segments of an interval hold, where they are, and which are of no use."""
+
+    segments: list[SegmentMedia] = field(default_factory=list)
+    paths: dict[int, Path] = field(default_factory=dict)
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_export(
+    stream: Stream | None, interval: Interval, options: Options, doing: Doing
+) -> tuple[ExportPlan, dict[int, Path]]:
+    """Read the segments and plan; returns the plan and where each segment's file is.
+
+    *doing* is handed the reading in parts; one query is made.
+
+    Raises:
+        NoFootage, Unusable, HasGaps, CodecChanged: there is nothing to make, or not as asked.
+        TooLarge: the file would be larger than the operator allows.
+    """
+    if stream is None:
+        raise NoFootage("The camera is gone and its archive with it.")
+    rows = segments_touching(stream, Interval(interval.begin - HOLD, interval.end))
+    found = read_all(rows, doing)
+    try:
+        plan = make_plan(
+            interval,
+            found.segments,
+            cut=options.cut,
+            gaps=options.gaps,
+            transcode=options.transcode,
+            skipped=found.notes,
+        )
+    except NoFootage:
+        if not found.refused:
+            raise
+        raise nothing_left(found.refused) from None
+    refuse_too_large(plan)
+    return plan, found.paths
+
+
+def read_all(rows: Sequence[Segment], doing: Doing) -> Found:
+    found, places = Found(), Places()
+    for first in range(0, len(rows), BATCH):
+        batch = rows[first : first + BATCH]
+        size = sum(row.size for row in batch)
+        doing(first / len(rows), size, partial(read_some, batch, places, found))
+    return found
+
+
+def read_some(rows: Iterable[Segment], places: Places, found: Found) -> None:
+    for row in rows:
+        try:
+            path = found.paths[row.pk] = places.path_of(row)
+            media = read_with_sidecar(path, sidecar_of(row))
+        except (UnreadableMedia, OutsideFolder) as error:
+            found.refused.append(Refusal(row.pk, row.begin, str(error)))
+            found.notes.append(found.refused[-1].warning)
+            continue
+        if media.truncated:
+            spoken = f"segment of {row.begin:%Y-%m-%d %H:%M:%S} UTC"
+            found.notes.append(f"{spoken}: damaged, used up to the damage")
+        found.segments.append(SegmentMedia(row.pk, row.begin, media))
+
+
+def refuse_too_large(plan: ExportPlan) -> None:
+    limit = settings.VMS["VMS_EXPORT_MAX_BYTES"]
+    if limit and plan.payload > limit:
+        raise TooLarge(
+            f"The file would have {megabytes(plan.payload)} MB, more than the "
+            f"{megabytes(limit)} MB this server allows; choose a shorter interval."
+        )
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f}"
