@@ -10,6 +10,8 @@ from datetime import UTC
 
 from websockets.sync.client import connect
 
+from tests.running import PATIENCE_SECONDS
+
 
 def wire(instant):
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -34,11 +36,11 @@ class Client:
         socket = self.closing.enter_context(
             connect(f"ws://{host}/ws/notifications", additional_headers=headers)
         )
-        greeting = json.loads(socket.recv(timeout=10))
+        greeting = json.loads(socket.recv(timeout=PATIENCE_SECONDS))
         assert greeting["type"] == "authenticated", greeting
         return socket
 
-    def next_push(self, kind, seconds=60.0):
+    def next_push(self, kind, seconds=PATIENCE_SECONDS):
         """Return the next event of that kind, whatever comes before it."""
         deadline = time.monotonic() + seconds
         while True:
@@ -68,7 +70,7 @@ class Client:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
                 return answer.status, parse(answer.headers, answer.read())
         except urllib.error.HTTPError as error:
             with error:

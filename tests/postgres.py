@@ -110,7 +110,7 @@ def create_database(binaries: Path, url: str, folder: Path) -> None:
     """Create the database once the server takes connections."""
     address = url.rpartition("/")[0] + "/postgres"
     ready = [str(binaries / "pg_isready"), "-q", "-d", address]
-    for _attempt in range(100):
+    for _attempt in range(1200):
         if subprocess.run(ready, check=False).returncode == 0:
             break
         time.sleep(0.1)

@@ -40,19 +40,26 @@ for model in (Download, ExportJob):
 """
 
 
+# The operator's commands, in one process: each start of Django takes a second.
+PREPARE = """
+from django.core.management import call_command
+call_command("migrate", "--verbosity", "0")
+for login in ("alice", "mallory"):
+    call_command("add_user", login, "--password", {password!r}, stdout=open("/dev/null", "w"))
+call_command("add_camera", "Yard, Gate 2", "--owner", "alice", stdout=open("/dev/null", "w"))
+call_command("import_archive", "1", {folder!r})
+"""
+
+
 @pytest.fixture
 def recorded(manage, tmp_path):
     """People, a camera, and its archive as a recorder of another make left it."""
-    manage("migrate", "--verbosity", "0")
-    for login in ("alice", "mallory"):
-        manage("add_user", login, "--password", PASSWORD)
-    camera = json.loads(manage("add_camera", "Yard, Gate 2", "--owner", "alice"))
-    FOOTAGE.make(tmp_path / "recordings")
-    summary = json.loads(
-        manage("import_archive", str(camera["camera_id"]), str(tmp_path / "recordings"))
-    )
+    folder = tmp_path / "recordings"
+    FOOTAGE.make(folder)
+    code = PREPARE.format(password=PASSWORD, folder=str(folder))
+    summary = json.loads(manage("shell", "--no-imports", "-v", "0", "-c", code))
     assert (summary["indexed"], summary["skipped"]) == (5, [])
-    return camera["camera_id"]
+    return summary["camera_id"]
 
 
 @pytest.fixture
@@ -150,7 +157,7 @@ def test_finishes_although_worker_and_broker_are_killed(
     record = order(alice, recorded)
     wait_until(lambda: show(alice, record)["status"] == "in progress")
 
-    os.kill(up.pid_of("celery", "exports"), signal.SIGKILL)
+    kill_worker(up)
     os.kill(up.pid_of("valkey-server"), signal.SIGKILL)
     (tmp_path / "go").touch()
 
@@ -167,6 +174,22 @@ def test_finishes_although_worker_and_broker_are_killed(
     (tmp_path / "export.mp4").write_bytes(alice.get(push["data"]["data"]["download"]["url"])[1])
     shown = decode_numbers(tmp_path / "export.mp4")
     assert [number for _, number in shown] == FOOTAGE.numbers_in(FROM, TO)
+
+
+def kill_worker(up):
+    """Kill the worker for exports, and wait until its ffmpeg, which stands at the gate, is gone."""
+    wait_until(lambda: at_gate(up))
+    held = at_gate(up)
+    os.kill(up.pid_of("celery", "exports"), signal.SIGKILL)
+    wait_until(lambda: held.isdisjoint(up.processes()))
+
+
+def at_gate(up):
+    return {
+        pid
+        for pid, words in up.processes().items()
+        if "slow-ffmpeg" in " ".join(words) and "-version" not in words
+    }
 
 
 def wait_for_socket(client):
@@ -199,13 +222,13 @@ def test_says_why_when_the_archive_is_gone(start_up, recorded, sign_in, slow_ffm
 
     for path in Path(tmp_path / "recordings").rglob("*.mp4"):
         path.unlink()
-    os.kill(up.pid_of("celery", "exports"), signal.SIGKILL)
+    kill_worker(up)
     (tmp_path / "go").touch()
 
     push = alice.next_push("archive_generated")
     assert push["data"]["status"] == "error"
     download = push["data"]["data"]["download"]
     assert download["url"] is None
-    assert download["error"]["code"] == "no_footage"
+    assert download["error"]["code"] == "unusable"
     assert show(alice, record)["status"] == "failed"
     assert files(up) == []

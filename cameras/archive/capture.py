@@ -27,6 +27,11 @@ PROBE_SECONDS = 20.0
 STOP_SECONDS = 3.5
 PROGRESS_SECONDS = 0.2
 OUT_TIME = b"out_time_us="
+# A camera that sets its clock moves the time stamps of its picture and sound (RTCP's sender
+# reports tell it). Stamps that are so far off the ones before are not believed, and ffmpeg says so.
+# Less would end connections whose sound pauses for long.
+CLOCK_SET_SECONDS = 1800
+CLOCK_SET = b"invalid dropping"
 
 T = TypeVar("T")
 
@@ -48,6 +53,7 @@ class Capture:
         self.clock = WallClock(source.demo.begin if source.demo else None)
         self.messages = Messages()
         self.media_us = -1
+        self.is_clock_set = False
         self.helpers = [asyncio.create_task(self.drain_messages())]
         if source.demo is not None:
             self.helpers.append(asyncio.create_task(source.demo.feed(opened(process.stdin))))
@@ -61,7 +67,8 @@ class Capture:
         """Yield each segment as it is closed, and None when time passes.
 
         Raises:
-            CaptureFailed: nothing arrived for too long, or ffmpeg ended badly.
+            CaptureFailed: nothing arrived for too long, the source set its clock, or ffmpeg ended
+                badly.
         """
         loop = asyncio.get_running_loop()
         moved_at = loop.time()
@@ -75,6 +82,8 @@ class Capture:
             code = await self.process.wait()
         finally:
             await self.end()
+        if self.is_clock_set:
+            raise CaptureFailed("the source set its clock", self.messages.text())
         if code != 0:
             raise CaptureFailed(f"ffmpeg ended with code {code}", self.messages.text())
 
@@ -96,8 +105,14 @@ class Capture:
         return True
 
     async def drain_messages(self) -> None:
+        """Keep what ffmpeg says; end the recording when the source's time stamps are of no use."""
+        tail = b""
         while data := await opened(self.process.stderr).read(65_536):
             self.messages.feed(data)
+            if not self.is_clock_set and CLOCK_SET in tail + data:
+                self.is_clock_set = True
+                self.stop()
+            tail = data[-len(CLOCK_SET) :]
 
     def stop(self) -> None:
         """Ask ffmpeg to close its last segment and end; it is killed when it does not."""
@@ -118,7 +133,10 @@ class Capture:
 async def start_capture(program: Path, source: Input, output_arguments: list[str]) -> Capture:
     """Start recording *source*; the output arguments say which tracks and into what files."""
     progress = ["-progress", "pipe:1", "-stats_period", str(PROGRESS_SECONDS)]
-    process = await spawn(program, source, [*progress, *source.arguments, *output_arguments])
+    checks = ["-dts_error_threshold", str(CLOCK_SET_SECONDS)]
+    process = await spawn(
+        program, source, [*progress, *checks, *source.arguments, *output_arguments]
+    )
     try:
         await hand_over_script(process, source)
     except BaseException:  # cancelled: nobody else knows this process
@@ -136,7 +154,7 @@ async def probe_source(program: Path, source: Input) -> Facts:
     process = await spawn(program, source, probe_arguments(source))
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            printed, messages = await process.communicate(source.script)
+            printed, messages = await process.communicate(source.probe_script)
     except TimeoutError as error:
         raise CaptureFailed("the source does not answer") from error
     finally:

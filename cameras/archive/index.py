@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from cameras.models import ArchiveFolder, Segment, Stream
 from cameras.timeline import Interval, merge
@@ -18,10 +19,20 @@ class OutsideFolder(Exception):
     """A segment's path leads out of its archive folder; nothing there may be read or deleted."""
 
 
-def segments_touching(stream: Stream, interval: Interval) -> list[Segment]:
-    """List the segments with an instant in *interval*, by begin, with their folders: one query."""
+class FoundSegment(NamedTuple):
+    """A segment that was found: what reading it needs, without the rest of its row."""
+
+    id: int
+    begin: datetime
+    size: int
+    path: str
+    folder_id: int
+
+
+def segments_touching(stream: Stream, interval: Interval) -> list[FoundSegment]:
+    """List the segments with an instant in *interval*, by begin: one query on one index."""
     touching = stream.segments.all().touching(interval, stream.longest_segment)
-    return list(touching.select_related("folder"))
+    return [FoundSegment(*row) for row in touching.values_list(*FoundSegment._fields)]
 
 
 def absolute_path(segment: Segment) -> Path:
@@ -34,24 +45,32 @@ def absolute_path(segment: Segment) -> Path:
 
 
 class Places:
-    """Finds the files of many segments; each folder on their way is looked at once."""
+    """Finds the files of one stream's segments; each folder on their way is looked at once.
 
-    def __init__(self) -> None:
-        self.seen: dict[tuple[str, str], Path] = {}
+    One query when it is made, none later.
+    """
 
-    def path_of(self, segment: Segment) -> Path:
+    def __init__(self, stream: Stream) -> None:
+        self.folders = ArchiveFolder.objects.filter(stream=stream).in_bulk()
+        self.seen: dict[tuple[int, str], Path] = {}
+
+    def path_of(self, segment: FoundSegment) -> Path:
         """Return where the file of *segment* is; whether it exists is not looked at.
 
         Raises:
-            OutsideFolder: the path, or a link on it, leads out of the folder.
+            OutsideFolder: the path, or a link on it, leads out of the folder; or its folder is
+                gone.
         """
+        folder = self.folders.get(segment.folder_id)
+        if folder is None:
+            raise OutsideFolder("its archive folder is gone")
         parent, _, name = segment.path.rpartition("/")
-        key = (segment.folder.path, parent)
+        key = (segment.folder_id, parent)
         if key not in self.seen:
-            self.seen[key] = absolute_path(segment).parent
+            self.seen[key] = path_inside(folder, segment.path).parent
         path = self.seen[key] / name
         if name in {"", ".", ".."} or os.path.islink(path):  # noqa: PTH114 - quick for thousands
-            return absolute_path(segment)
+            return path_inside(folder, segment.path)
         return path
 
 

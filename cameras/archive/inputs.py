@@ -33,10 +33,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Input:
-    """ffmpeg's input arguments and what it gets on stdin: text, or a live demo camera's frames."""
+    """ffmpeg's input arguments and what it gets on stdin: text, or a live demo camera's frames.
+
+    One that only looks at the source is given `probe_script` in place of `script`.
+    """
 
     arguments: list[str]
     script: bytes | None = None
+    probe_script: bytes | None = None
     demo: DemoCamera | None = None
 
 
@@ -54,15 +58,20 @@ def open_input(url: str, now: datetime) -> Input:
         path = unquote(file_path(rest))
         return Input(["-re", "-stream_loop", "-1", "-i", f"file:{path}"])
     concat = ["-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-i", "pipe:0"]
-    return Input(concat, script=playlist(url))
+    # To count frames a second takes seconds, which a camera that comes back would not be recorded.
+    return Input(concat, playlist(url), probe_script=playlist(url, "fpsprobesize 0"))
 
 
-def playlist(url: str) -> bytes:
-    """Write the playlist of one entry; a quote inside it is closed, escaped and opened again."""
+def playlist(url: str, *options: str) -> bytes:
+    """Write the playlist of one entry; a quote inside it is closed, escaped and opened again.
+
+    *options*, each name and value, are those the entry is opened with.
+    """
     quoted = url.replace("'", r"'\''")
     lines = ["ffconcat version 1.0", f"file '{quoted}'"]
     if url.startswith("rtsp"):
-        lines.append("option rtsp_transport tcp")
+        options = ("rtsp_transport tcp", *options)
+    lines += [f"option {option}" for option in options]
     return "\n".join([*lines, ""]).encode()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from cameras.models import ArchiveFolder, Segment
+from cameras.models import ArchiveFolder
 from vms.media.probe import MediaFile, UnreadableMedia
 from vms.media.segment import media_of, read_segment
 from vms.media.sidecar import BadSidecar, read_sidecar, write_sidecar
@@ -69,7 +69,3 @@ def drop_of_deleted_folders() -> None:
         for folder in Path(settings.INDEX_DIR).iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def sidecar_of(segment: Segment) -> Path:
-    return sidecar_path(segment.folder_id, segment.path)

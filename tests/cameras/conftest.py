@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cameras.models import ArchiveFolder, Camera, Segment, Stream
+from tests.cameras.site import Site
 from vms.media.ffmpeg import find_ffmpeg
 
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -42,6 +43,19 @@ def clips(tmp_path_factory) -> Path:
         ]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
     return folder
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Path:
+    """Make an empty database for sites to begin with."""
+    site = Site(tmp_path_factory.mktemp("template"))
+    site.run("migrate", "--verbosity", "0")
+    return site.database
+
+
+@pytest.fixture
+def site(tmp_path, template) -> Site:
+    return Site(tmp_path / "site", template)
 
 
 @pytest.fixture

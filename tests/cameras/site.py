@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.running import PATIENCE_SECONDS
 from vms.media.process import tie_to_parent
 
+DEMO = "demo:?size=160x90&fps=10&gop=10"
 PROJECT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)

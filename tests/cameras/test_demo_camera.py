@@ -17,6 +17,7 @@ from cameras.demo.numbers import read_number
 from cameras.demo.picture import Picture, frame_instant, frame_number
 from cameras.sources import BadSource
 from tests.footage import BEGIN, Footage, begin_of, decode_beeps, decode_numbers
+from tests.running import PATIENCE_SECONDS
 from vms.media.ffmpeg import find_ffmpeg
 from vms.media.probe import read_media
 
@@ -164,19 +165,19 @@ async def test_delivers_frames_at_their_instants():
     camera = DemoCamera.connect("demo:?size=160x90&fps=25", datetime.now(UTC))
     reader = Reader(frames=10, size=160 * 90 * 3 // 2)
 
-    await asyncio.wait_for(camera.feed(reader), 5)
+    await asyncio.wait_for(camera.feed(reader), PATIENCE_SECONDS)
 
     assert [number for number, _ in reader.got] == [camera.first % 2**32 + i for i in range(10)]
     for index, (_, at) in enumerate(reader.got):
         due = camera.begin + timedelta(seconds=float(Fraction(index, 25)))
-        assert timedelta() <= at - due < timedelta(seconds=1)
+        assert at >= due
 
 
 async def test_ends_when_the_wall_clock_has_jumped():
     camera = DemoCamera.connect("demo:?size=160x90&fps=25", datetime.now(UTC) - timedelta(hours=1))
     reader = Reader(frames=10, size=160 * 90 * 3 // 2)
 
-    await asyncio.wait_for(camera.feed(reader), 5)
+    await asyncio.wait_for(camera.feed(reader), PATIENCE_SECONDS)
 
     assert reader.got == []
     assert reader.is_closed

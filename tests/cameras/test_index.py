@@ -40,9 +40,9 @@ def archive(folder, add_segment):
 def test_finds_segments_with_an_instant_inside(archive, django_assert_num_queries):
     with django_assert_num_queries(1):
         found = segments_touching(archive, span(5, 20))
-        assert [str(absolute_path(one))[-26:] for one in found] == [
-            "20260301T000000.000000Z.mp4"[-26:],
-            "20260301T000010.000000Z.mp4"[-26:],
+        assert [one.path for one in found] == [
+            "20260301T000000.000000Z.mp4",
+            "20260301T000010.000000Z.mp4",
         ]
 
 
@@ -53,7 +53,7 @@ def test_half_open_intervals_do_not_touch_at_their_ends(archive):
 def test_finds_a_long_segment_that_began_long_before(folder, archive, add_segment):
     long = add_segment(folder, at(-3600), at(3600))
     archive.refresh_from_db()
-    assert segments_touching(archive, span(100, 101)) == [long]
+    assert [one.id for one in segments_touching(archive, span(100, 101))] == [long.pk]
 
 
 def test_merges_coverage_within_the_tolerance(archive):

@@ -18,7 +18,8 @@ def test_hands_network_addresses_over_on_stdin(scheme):
     source = open_input(f"{scheme}://viewer:hunter2@camera.example/live?token=t0ken", NOW)
 
     assert not any("hunter2" in word or "t0ken" in word for word in source.arguments)
-    assert b"viewer:hunter2@camera.example/live?token=t0ken" in source.script
+    for script in (source.script, source.probe_script):
+        assert b"viewer:hunter2@camera.example/live?token=t0ken" in script
 
 
 def test_a_quote_in_an_address_cannot_end_its_line():

@@ -12,7 +12,7 @@ import pytest
 from cameras.archive.index import OutsideFolder, Places
 from cameras.archive.retention import apply_retention
 from cameras.archive.scanner import scan_folder
-from cameras.archive.sidecars import read_with_sidecar, sidecar_of
+from cameras.archive.sidecars import read_with_sidecar, sidecar_path
 from cameras.models import Segment
 from vms.media.probe import UnreadableMedia
 from vms.media.segment import read_segment
@@ -32,6 +32,10 @@ def segment(folder, put) -> Segment:
 
 def file_of(segment: Segment) -> Path:
     return Path(segment.folder.path) / segment.path
+
+
+def sidecar_of(segment: Segment) -> Path:
+    return sidecar_path(segment.folder_id, segment.path)
 
 
 def test_a_scan_writes_one_for_each_segment(segment):
@@ -98,7 +102,7 @@ def test_it_goes_with_the_archive_folder(segment, folder):
 
 
 def test_finds_files_as_carefully_as_one_by_one(segment, tmp_path):
-    places = Places()
+    places = Places(segment.stream)
     assert places.path_of(segment) == file_of(segment)
     file_of(segment).rename(tmp_path / "outside.mp4")
     file_of(segment).symlink_to(tmp_path / "outside.mp4")

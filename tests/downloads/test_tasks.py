@@ -18,6 +18,9 @@ from tests import factories
 from vms.push.models import Event
 from vms.push.publish import record_event
 
+# Far from what it takes, and from how long celery tries when it is let.
+BEARABLE_SECONDS = 30
+
 
 def let_time_pass(path, minutes=10):
     before = time.time() - minutes * 60
@@ -242,7 +245,7 @@ def test_gives_up_soon_without_a_broker_and_loses_nothing(alice):
     began = time.monotonic()
     with pytest.raises(OperationalError):
         reconcile()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < BEARABLE_SECONDS
     job.refresh_from_db()
     assert job.state == "queued"
 

@@ -13,9 +13,15 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.running import wait_until
+from tests.running import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.processes
+
+ADD_A_CAMERA = """
+from django.core.management import call_command
+call_command("migrate", "--verbosity", "0")
+call_command("add_camera", "Gate", "--high", "demo:")
+"""
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def own_database():
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
         assert answer.status == 200
         return answer.read()
 
@@ -62,13 +68,12 @@ def test_leaves_nobody_when_killed_outright(start_up):
     up.process.kill()
     up.process.wait()
 
-    wait_until(lambda: up.processes() == {}, seconds=10)
+    wait_until(lambda: up.processes() == {})
 
 
 @pytest.mark.ffmpeg
 def test_leaves_no_ffmpeg_when_killed_outright(start_up, manage):
-    manage("migrate", "--verbosity", "0")
-    manage("add_camera", "Gate", "--high", "demo:")
+    manage("shell", "--no-imports", "-v", "0", "-c", ADD_A_CAMERA)
     up = start_up("--only", "recorder")
     up.wait_ready()
     wait_until(lambda: any("ffmpeg" in word for word in words(up)))
@@ -76,7 +81,7 @@ def test_leaves_no_ffmpeg_when_killed_outright(start_up, manage):
     up.process.kill()
     up.process.wait()
 
-    wait_until(lambda: up.processes() == {}, seconds=10)
+    wait_until(lambda: up.processes() == {})
 
 
 def test_starts_again_after_it_was_killed_outright(start_up):
@@ -166,7 +171,7 @@ def test_refuses_a_second_up_on_the_same_data_folder(start_up):
     first.wait_ready()
     second = start_up("--only", "beat")
 
-    assert second.process.wait(30) == 1
+    assert second.process.wait(PATIENCE_SECONDS) == 1
     assert f"Another `up` (process {first.process.pid}) runs on this data folder" in second.log
     assert get(f"{first.web_url}/healthz")
 
@@ -188,7 +193,7 @@ def test_refuses_a_broker_of_its_own_where_machines_share_a_database(start_up, t
         VMS_SECRET_KEY="the same on every machine, and long",
     )
 
-    assert up.process.wait(30) == 1
+    assert up.process.wait(PATIENCE_SECONDS) == 1
     assert "VMS_REDIS_URL is missing" in up.log
     assert "process started" not in up.log
 
@@ -208,7 +213,7 @@ def test_starts_its_own_broker_beside_a_given_database(start_up, tmp_path):
 def test_refuses_https_without_a_proxy(start_up):
     up = start_up("--only", "web", VMS_PUBLIC_URL="https://vms.example.org")
 
-    assert up.process.wait(30) == 1
+    assert up.process.wait(PATIENCE_SECONDS) == 1
     assert "Set VMS_TRUSTED_PROXIES to the address of the reverse proxy" in up.log
     assert "Traceback" not in up.log
     assert "process started" not in up.log
@@ -218,7 +223,7 @@ def test_refuses_a_port_that_is_taken(start_up):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         up = start_up("--only", "web", VMS_PORT=str(taken.getsockname()[1]))
 
-        assert up.process.wait(30) == 1
+        assert up.process.wait(PATIENCE_SECONDS) == 1
     assert "set VMS_PORT to a free port" in up.log
     assert "Traceback" not in up.log
     assert "process started" not in up.log
@@ -231,7 +236,7 @@ def test_refuses_in_one_line_what_system_checks_find(start_up, tmp_path):
         VMS_STORAGE_DIR=str(tmp_path / "both" / "storage"),
     )
 
-    assert up.process.wait(30) == 1
+    assert up.process.wait(PATIENCE_SECONDS) == 1
     assert up.log == (
         "CommandError: The folders of recordings and of finished files lie in one another. "
         "Set VMS_ARCHIVE_DIR and VMS_STORAGE_DIR to separate folders.\n"
@@ -241,7 +246,7 @@ def test_refuses_in_one_line_what_system_checks_find(start_up, tmp_path):
 def test_refuses_a_program_it_does_not_know(start_up):
     up = start_up("--only", "web,worekr")
 
-    assert up.process.wait(30) == 1
+    assert up.process.wait(PATIENCE_SECONDS) == 1
     assert "--only worekr: write one or more of web, worker" in up.log
 
 
@@ -250,7 +255,7 @@ def test_ends_when_the_database_cannot_be_prepared(start_up, tmp_path):
     (tmp_path / "data folder" / "vms.sqlite3").write_text("no database" * 1000)
     up = start_up("--only", "web")
 
-    assert up.process.wait(60) == 1
+    assert up.process.wait(PATIENCE_SECONDS) == 1
     assert "The database cannot be prepared: django.db.utils.DatabaseError: file is not a" in up.log
     assert "Traceback" not in up.log
     assert up.processes() == {}
@@ -264,7 +269,7 @@ def test_tells_the_whole_reason_of_the_database_without_its_password(start_up):
         VMS_SECRET_KEY="the same on every machine, and long",
     )
 
-    assert up.process.wait(60) == 1
+    assert up.process.wait(PATIENCE_SECONDS) == 1
     (line,) = [line for line in up.log.splitlines() if "cannot be prepared" in line]
     assert "port 1 failed: Connection refused Is the server running on that host" in line
     assert "hidden" not in up.log

@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.utils import timezone
 
+from tests.running import PATIENCE_SECONDS
 from vms.asgi import application
 from vms.push.publish import record_event
 from vms.push.tickets import issue_ticket
@@ -34,6 +35,12 @@ class Socket(ApplicationCommunicator):
             "client": client,
         }
         super().__init__(application, scope)
+
+    async def receive_output(self, timeout=PATIENCE_SECONDS):  # noqa: ASYNC109 - as it is there
+        return await super().receive_output(timeout)
+
+    async def wait(self, timeout=PATIENCE_SECONDS):  # noqa: ASYNC109 - as it is there
+        return await super().wait(timeout)
 
     async def connect(self):
         """Shake hands; False when refused."""

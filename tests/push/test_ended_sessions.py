@@ -108,6 +108,10 @@ async def test_leaves_other_sockets_open(alice, mallory, sign_in):
         assert await of_phone.receive_nothing()
 
 
+# Far from what it takes, and from how long it hangs when nothing ends it.
+BEARABLE_SECONDS = 30
+
+
 @pytest.fixture(params=["refuses", "hangs"])
 def dead_broker(request, settings):
     """Point the channel layer at a server that is away, or takes connections and says nothing."""
@@ -127,5 +131,5 @@ def test_ends_the_session_though_the_broker_is_dead(alice, sign_in, dead_broker)
     signed_in = sign_in(alice)
     begin = time.monotonic()
     delete_session(signed_in, alice)
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < BEARABLE_SECONDS
     assert Session.objects.get().revoked_at is not None

@@ -33,6 +33,8 @@ ADDED = {
     "sha256",
     "coverage",
     "warnings",
+    "mode",
+    "engine",
     "cut",
 }
 FORMATS = {
