@@ -9,9 +9,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from cameras.archive.index import OutsideFolder, Places, segments_touching
-from cameras.archive.sidecars import read_with_sidecar, sidecar_of
-from cameras.models import Segment, Stream
+from cameras.archive.index import FoundSegment, OutsideFolder, Places, segments_touching
+from cameras.archive.sidecars import read_with_sidecar, sidecar_path
+from cameras.models import Stream
 from cameras.timeline import Interval
 from exports.cutting import HOLD, SegmentMedia
 from exports.errors import NoFootage, TooLarge
@@ -42,7 +42,7 @@ def plan_export(
 ) -> tuple[ExportPlan, dict[int, Path]]:
     """Read the segments and plan; returns the plan and where each segment's file is.
 
-    *doing* is handed the reading in parts; one query is made.
+    *doing* is handed the reading in parts; two queries are made.
 
     Raises:
         NoFootage, Unusable, HasGaps, CodecChanged: there is nothing to make, or not as asked.
@@ -51,7 +51,7 @@ def plan_export(
     if stream is None:
         raise NoFootage("The camera is gone and its archive with it.")
     rows = segments_touching(stream, Interval(interval.begin - HOLD, interval.end))
-    found = read_all(rows, doing)
+    found = read_all(rows, Places(stream), doing)
     try:
         plan = make_plan(
             interval,
@@ -69,8 +69,8 @@ def plan_export(
     return plan, found.paths
 
 
-def read_all(rows: Sequence[Segment], doing: Doing) -> Found:
-    found, places = Found(), Places()
+def read_all(rows: Sequence[FoundSegment], places: Places, doing: Doing) -> Found:
+    found = Found()
     for first in range(0, len(rows), BATCH):
         batch = rows[first : first + BATCH]
         size = sum(row.size for row in batch)
@@ -78,19 +78,19 @@ def read_all(rows: Sequence[Segment], doing: Doing) -> Found:
     return found
 
 
-def read_some(rows: Iterable[Segment], places: Places, found: Found) -> None:
+def read_some(rows: Iterable[FoundSegment], places: Places, found: Found) -> None:
     for row in rows:
         try:
-            path = found.paths[row.pk] = places.path_of(row)
-            media = read_with_sidecar(path, sidecar_of(row))
+            path = found.paths[row.id] = places.path_of(row)
+            media = read_with_sidecar(path, sidecar_path(row.folder_id, row.path))
         except (UnreadableMedia, OutsideFolder) as error:
-            found.refused.append(Refusal(row.pk, row.begin, str(error)))
+            found.refused.append(Refusal(row.id, row.begin, str(error)))
             found.notes.append(found.refused[-1].warning)
             continue
         if media.truncated:
             spoken = f"segment of {row.begin:%Y-%m-%d %H:%M:%S} UTC"
             found.notes.append(f"{spoken}: damaged, used up to the damage")
-        found.segments.append(SegmentMedia(row.pk, row.begin, media))
+        found.segments.append(SegmentMedia(row.id, row.begin, media))
 
 
 def refuse_too_large(plan: ExportPlan) -> None:

@@ -17,6 +17,7 @@ from cameras.timeline import Interval
 from exports import states, storage
 from exports.engines.base import Engine
 from exports.engines.choice import choose_engine
+from exports.engines.hashing import Hasher
 from exports.errors import Cancelled, EngineFailed, ExportError, LeaseLost
 from exports.lease import Lease, Told
 from exports.models import ExportJob
@@ -99,12 +100,14 @@ def make_file(job: ExportJob, lease: Lease) -> None:
         storage.require_room(0)
         lease.tick(PLANNED + part * (RENDERED - PLANNED))
 
+    hasher: Hasher | None = None
     try:
-        known = engine.render(plan, paths.__getitem__, partial, on_tick)
+        hasher = engine.render(plan, paths.__getitem__, partial, on_tick)
         lease.beside(RENDERED, patience(plan.payload), engine.verify, partial, plan)
-        size, sha256 = (partial.stat().st_size, known) if known else hash_file(partial, lease)
-        publish(job, lease, partial, plan, engine, size=size, sha256=sha256)
+        publish(job, lease, partial, plan, engine, hasher)
     finally:
+        if hasher is not None:
+            hasher.close()
         # Before anything is written about how it ended: the disk may be full of it.
         storage.discard(partial)
 
@@ -115,11 +118,11 @@ def publish(
     partial: Path,
     plan: ExportPlan,
     engine: Engine,
-    *,
-    size: int,
-    sha256: str,
+    hasher: Hasher | None,
 ) -> None:
     """Bring the file to its place and only then say so in the row.
+
+    While the disk takes it the rest of its digest is made.
 
     When the row cannot say so any more, the file is taken away again. When it is not known whether
     it could (the database went away over it), the file stays: a row that did say ready must not
@@ -127,8 +130,10 @@ def publish(
     never share a file.
     """
     name = storage.published_name(partial.stem, job.container)
+    size = partial.stat().st_size
     try:
         lease.beside(VERIFIED, patience(size), storage.publish, partial, partial.stem)
+        sha256 = digest_of(storage.path_of(name), hasher, lease)
         finished = states.finish(
             job,
             timezone.now(),
@@ -173,11 +178,17 @@ def engine_for(plan: ExportPlan, container: str) -> Engine:
     )
 
 
-def hash_file(path: Path, lease: Lease) -> tuple[int, str]:
-    size, sha256 = 0, ""
-    for size, sha256 in storage.digest(path):  # noqa: B007 - the last pair is the answer
-        lease.tick(VERIFIED)
-    return size, sha256
+def digest_of(path: Path, hasher: Hasher | None, lease: Lease) -> str:
+    """Return the SHA-256 of a finished file, which may be in the making already."""
+    try:
+        if hasher is not None:
+            return hasher.finish(lambda: lease.tick(VERIFIED))
+        sha256 = ""
+        for _, sha256 in storage.digest(path):  # noqa: B007 - the last one is the answer
+            lease.tick(VERIFIED)
+    except OSError as error:
+        raise storage.failed(error) from error
+    return sha256
 
 
 def coverage(plan: ExportPlan) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from exports.engines.hashing import Hasher
 from exports.plan import ExportPlan
 
 # Where the file of a segment is, by the segment's id.
@@ -29,10 +30,10 @@ class Engine(Protocol):
         """Return the plan this engine can render: smart cuts are made or given up here."""
         ...
 
-    def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> str | None:
+    def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> Hasher | None:
         """Write *target*, calling *tick* at least twice a second.
 
-        Returns its SHA-256 in hex if the engine came to know it, else None.
+        Returns what is making its SHA-256 already, to be closed, or None.
 
         Raises:
             ExportError: it cannot be made; whatever *tick* raises goes through.

@@ -57,8 +57,8 @@ def write_copy(
     tick: Tick,
     *,
     ways: Sequence[Copier] = WAYS,
-) -> str:
-    """Write the file *spliced* describes and return its SHA-256 in hex.
+) -> Hasher:
+    """Write the file *spliced* describes and return what makes its SHA-256: to be closed.
 
     The segments are opened, or at least looked at, before anything is written. The hash is taken
     from the pages just written while the next ones are copied. *tick* hears the share written
@@ -75,15 +75,18 @@ def write_copy(
         if not lies_alike(spliced):
             # Room that was asked for stays taken where blocks are shared (btrfs).
             reserve(output, spliced.size)
-        hasher = stack.enter_context(Hasher(output, spliced.size))
-        progress = Progress(spliced.size, hasher, tick)
-        write_all(output, spliced.header)
-        progress.moved(len(spliced.header))
-        for count in copy_parts(spliced, sources, output, ways):
-            progress.moved(count)
-        digest = hasher.finish(BEAT_SECONDS, lambda: tick(1.0))
-        tick(1.0)
-        return digest
+        hasher = Hasher(output, spliced.size).start()
+        with ExitStack() as broken_off:
+            broken_off.callback(hasher.close)
+            progress = Progress(spliced.size, hasher, tick)
+            write_all(output, spliced.header)
+            progress.moved(len(spliced.header))
+            for count in copy_parts(spliced, sources, output, ways):
+                progress.moved(count)
+            hasher.reached(spliced.size)
+            tick(1.0)
+            broken_off.pop_all()
+        return hasher
 
 
 def copy_parts(

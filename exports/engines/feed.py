@@ -15,11 +15,11 @@ from typing import Any
 
 import av
 
-from exports.cutting import Span
 from exports.engines.decoded import PictureLane, SoundLane
 from exports.engines.lanes import CopyLane, Lane
-from exports.engines.treatment import COPIED, LOSSLESS, Treatment
-from exports.errors import EngineFailed, ExportError, SegmentChanged
+from exports.engines.packets import changed, planned_packets
+from exports.engines.treatment import COPIED, Treatment
+from exports.errors import EngineFailed, ExportError
 from exports.plan import ExportPlan, Slice
 
 # These put parameter sets in front of every keyframe, so that pictures may change midway.
@@ -145,36 +145,19 @@ class Feed(threading.Thread):
         return SoundLane(track, self.shift_ns, self.plan)
 
     def write_slice(self, output: Any, part: Slice, source: Any, lanes: Mapping[str, Lane]) -> None:
-        """Write the planned packets of one segment.
-
-        A segment cut short raises at its damage, as it did when it was planned; what counts is
-        whether the planned packets came before that.
-        """
-        wanted = len(part.video) + len(part.audio)
+        """Write the planned packets of one segment."""
         lanes["video"].begin(part, source.streams.video[0])
         if len(part.audio):
             lanes["audio"].begin(part, source.streams.audio[0])
-        packets = select(part, source)
-        while wanted:
-            try:
-                packet, count = next(packets)
-            except (av.FFmpegError, OSError, StopIteration) as error:
-                raise changed(part) from error
+        for packet in planned_packets(part, source, self.locate(part.segment.id)):
             for ready in lanes[packet.stream.type].take(packet):
                 output.mux(ready)
-            wanted -= count
 
     def open(self, part: Slice) -> Any:
         try:
             return av.open(str(self.locate(part.segment.id)), metadata_errors="ignore")
         except (av.FFmpegError, OSError) as error:
             raise changed(part) from error
-
-
-def changed(part: Slice) -> SegmentChanged:
-    return SegmentChanged(
-        f"The segment of {part.segment.begin:%Y-%m-%d %H:%M:%S} UTC changed while it was cut."
-    )
 
 
 def add_track(output: Any, template: Any, *, in_band: bool) -> Any:
@@ -203,46 +186,3 @@ def read_adts(packet: bytes) -> bytes:
     profile, rate = packet[2] >> 6, packet[2] >> 2 & 0xF
     channels = (packet[2] & 1) << 2 | packet[3] >> 6
     return ((profile + 1) << 11 | rate << 7 | channels << 3).to_bytes(2, "big")
-
-
-def select(part: Slice, source: Any) -> Iterator[tuple[Any, int]]:
-    """Yield the planned packets of both tracks in file order, each with how many it counts for."""
-    streams = [source.streams.video[0]]
-    spans: dict[int, Span] = {source.streams.video[0].index: part.video}
-    if len(part.audio):
-        streams.append(source.streams.audio[0])
-        spans[source.streams.audio[0].index] = part.audio
-    seen = dict.fromkeys(spans, 0)
-    for packet in source.demux(streams):
-        if packet.size == 0 or (packet.pts is None and packet.dts is None):
-            continue
-        index = packet.stream.index
-        count = samples_in(packet, part)
-        begin, end = seen[index], seen[index] + count
-        seen[index] = end
-        first, stop = max(begin, spans[index].first), min(end, spans[index].stop)
-        if stop - first == count:
-            yield packet, count
-        elif first < stop:
-            yield part_of(packet, first - begin, stop - begin), stop - first
-
-
-def samples_in(packet: Any, part: Slice) -> int:
-    """Return how many of the planned packets the demuxer handed out as one.
-
-    Uncompressed sound in mp4 files is stored sample by sample, and read in larger pieces.
-    """
-    track = part.segment.media.audio
-    if packet.stream.type != "audio" or track is None or track.codec not in LOSSLESS:
-        return 1
-    return max(1, packet.size // int(track.size[0])) if part.segment.media.index else 1
-
-
-def part_of(packet: Any, first: int, stop: int) -> Any:
-    """Cut samples *first* up to *stop* out of a packet whose samples are all alike."""
-    width = packet.size // packet.duration
-    cut = av.Packet(bytes(packet)[first * width : stop * width])
-    cut.stream, cut.time_base = packet.stream, packet.time_base
-    cut.pts = cut.dts = packet.pts + first
-    cut.duration = stop - first
-    return cut

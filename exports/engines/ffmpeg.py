@@ -15,18 +15,19 @@ from exports.cutting import Cut
 from exports.engines.base import Locate, Tick
 from exports.engines.feed import Feed
 from exports.engines.opening import exact
-from exports.engines.treatment import COPIED, Treatment, treat
+from exports.engines.timing import slice_times
+from exports.engines.treatment import COPIED, LOSSLESS, Treatment, treat
 from exports.engines.verify import verify
 from exports.errors import EngineFailed, NoRoom
 from exports.plan import ExportPlan
 from vms.media.ffmpeg import FfmpegFailed, FfmpegStalled, Progress, ffmpeg_version, run_ffmpeg
-from vms.media.mp4.boxes import MalformedBox
+from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.edits import trim_end
 
 log = structlog.get_logger(__name__)
 
-# Apple's players show H.265 only under this tag.
-TAGS = {"hevc": "hvc1"}
+# Apple's players show H.265 only under the first; under it nothing that changes midway is seen.
+ONE_FORM, SEVERAL_FORMS = "hvc1", "hev1"
 # Close to the source to the eye; no picture is stored before one that it is shown after.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0", "pix_fmt": "yuv420p"}
 # What every player takes. At low rates the encoder makes packets too large for AVI to count.
@@ -52,7 +53,7 @@ class FfmpegEngine:
     def name(self) -> str:
         return f"ffmpeg {ffmpeg_version(self.program)}"[:64]
 
-    def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> str | None:
+    def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> None:
         """Write *target* and trim it; its digest is for the caller to find.
 
         Without a treatment of its own it makes mp4.
@@ -60,9 +61,11 @@ class FfmpegEngine:
         Raises:
             SegmentChanged: the archive is not what was planned any more.
             NoRoom: the disk is full.
-            EngineFailed: ffmpeg failed or hung; its messages are in the log.
+            EngineFailed: ffmpeg failed or hung, its messages are in the log; or the begin was
+                encoded anew.
         """
-        treatment = self.treatment or treat(plan)
+        refuse_opened(plan)
+        treatment = self.treatment_of(plan)
         # Whole seconds, so that the shift is exact in every time base.
         shift_ns = (plan.lead_in_ns // NS + 2) * NS
         reading, writing = os.pipe()
@@ -84,23 +87,25 @@ class FfmpegEngine:
         self.came_up = list(feed.notes())
         if treatment.container.edit_lists:
             trim(plan, target)
-        return None
 
     def prepare(self, plan: ExportPlan, _locate: Locate, _tick: Callable[[], None]) -> ExportPlan:
         """Give up a smart cut where pictures have to be hidden."""
-        encodes = (self.treatment or treat(plan)).video is not None
+        encodes = self.treatment_of(plan).video is not None
         if plan.cut is not Cut.SMART or encodes or plan.lead_in_ns == 0:
             return plan
         return exact(plan, "the archive or the container is of a form that cannot be spliced")
 
     def verify(self, path: Path, plan: ExportPlan) -> None:
-        verify(path, plan, self.treatment or COPIED)
+        verify(path, plan, self.treatment_of(plan))
 
-    def mode(self, _plan: ExportPlan) -> str:
-        return (self.treatment or COPIED).mode
+    def mode(self, plan: ExportPlan) -> str:
+        return self.treatment_of(plan).mode
 
     def notes(self) -> list[str]:
         return [*(self.treatment or COPIED).warnings, *self.came_up]
+
+    def treatment_of(self, plan: ExportPlan) -> Treatment:
+        return self.treatment or treat(plan)
 
     def arguments(
         self, plan: ExportPlan, treatment: Treatment, target: Path, shift_ns: int
@@ -126,23 +131,41 @@ class FfmpegEngine:
         return command
 
 
+def refuse_opened(plan: ExportPlan) -> None:
+    """Refuse what only the splice can carry out, instead of losing the pictures made for it."""
+    if any(part.opening is not None or part.skipped for part in plan.slices):
+        raise EngineFailed("A file whose begin was made anew cannot be made in this way.")
+
+
 def picture_options(plan: ExportPlan, treatment: Treatment) -> dict[str, str]:
     """Return the output options of the picture; a keyframe every two seconds where encoded."""
+    last = plan.duration_ns - int(slice_times(plan.slices[-1])[-1])
+    options = {} if treatment.rate else {"bsf:v": lasting(Fraction(last, NS))}
     if treatment.video is None:
-        options = {"c:v": "copy"}
+        options["c:v"] = "copy"
         if treatment.rate is not None:
             options["r:v"] = str(treatment.rate)
-        if treatment.container.edit_lists and plan.video.codec in TAGS:
-            options["tag:v"] = TAGS[plan.video.codec]
+        if treatment.container.edit_lists and plan.video.codec == "hevc":
+            options["tag:v"] = SEVERAL_FORMS if plan.configs > 1 else ONE_FORM
         return options
     clock = 1 / treatment.rate if treatment.rate else plan.time_base
     return {
+        **options,
         "c:v": treatment.video,
         **QUALITY,
         "force_key_frames": "expr:gte(t,n_forced*2)",
         "fps_mode:v": "passthrough",
         "enc_time_base:v": f"{clock.numerator}/{clock.denominator}",
     }
+
+
+def lasting(seconds: Fraction) -> str:
+    """Return the filter that makes packets last so long.
+
+    No durations come through the pipe. One counts for the last packet alone: all others last up to
+    the next, whatever they say.
+    """
+    return f"setts=pts=PTS:dts=DTS:duration=round({float(seconds):.9f}/TB)"
 
 
 def sound_options(plan: ExportPlan, treatment: Treatment) -> dict[str, str]:
@@ -153,11 +176,22 @@ def sound_options(plan: ExportPlan, treatment: Treatment) -> dict[str, str]:
     if plan.audio is None:
         return {}
     if treatment.audio is None:
-        return {"c:a": "copy"}
+        packets = {} if plan.audio.codec in LOSSLESS else {"bsf:a": lasting(last_sound(plan))}
+        return {"c:a": "copy", **packets}
     if treatment.audio != "aac":
         return {"c:a": treatment.audio}
     first = {} if treatment.container.edit_lists else {"bsf:a": "noise=drop='lt(pts,0)'"}
     return {"c:a": "aac", **SOUND, **first}
+
+
+def last_sound(plan: ExportPlan) -> Fraction:
+    """Return how many seconds the last packet of sound lasts."""
+    track, span = next(
+        (track, part.audio)
+        for part in reversed(plan.slices)
+        if len(part.audio) and (track := part.segment.media.audio) is not None
+    )
+    return int(track.duration[span.stop - 1]) * track.time_base
 
 
 def report(tick: Tick, plan: ExportPlan, treatment: Treatment) -> Callable[[Progress], None]:
@@ -193,5 +227,5 @@ def explain(error: FfmpegFailed | FfmpegStalled) -> EngineFailed | NoRoom:
 def trim(plan: ExportPlan, target: Path) -> None:
     try:
         trim_end(target, Fraction(plan.duration_ns, NS))
-    except (MalformedBox, OSError) as error:
+    except (Malformed, OSError) as error:
         raise EngineFailed("The file that was made is damaged.") from error

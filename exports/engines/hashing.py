@@ -11,6 +11,7 @@ from typing import Self
 
 STEP = 2**20
 WINDOW = 2**24
+BEAT_SECONDS = 0.1
 
 
 class Hasher:
@@ -18,11 +19,11 @@ class Hasher:
 
     Its pages are mapped window by window, not read into buffers: the file is ours and does not
     shrink, and no more than a window of it counts as our memory. Where a file system maps nothing,
-    it is read.
+    it is read. It goes on when the writer has closed the file, while others sync and rename it.
     """
 
     def __init__(self, file: int, size: int) -> None:
-        self.file = file
+        self.file = os.dup(file)
         self.size = size
         self.digest = hashlib.sha256()
         self.done = 0
@@ -32,11 +33,12 @@ class Hasher:
         self.moved = threading.Condition()
         self.thread = threading.Thread(target=self.run, name="hasher", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
         self.thread.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def close(self) -> None:
+        """Break off if it is not finished; may be called again."""
         with self.moved:
             self.is_over = True
             self.moved.notify()
@@ -48,16 +50,15 @@ class Hasher:
             self.available = written
             self.moved.notify()
 
-    def finish(self, beat_seconds: float, tick: Callable[[], None]) -> str:
-        """Wait for the rest, calling *tick* meanwhile; returns the digest in hex.
+    def finish(self, tick: Callable[[], None]) -> str:
+        """Wait for the rest of a file that is written, calling *tick* meanwhile.
 
-        Raises what went wrong in the thread.
+        Returns the digest in hex; raises what went wrong in the thread.
         """
-        self.reached(self.size)
-        self.thread.join(beat_seconds)
+        self.thread.join(BEAT_SECONDS)
         while self.thread.is_alive():
             tick()
-            self.thread.join(beat_seconds)
+            self.thread.join(BEAT_SECONDS)
         if self.error is not None:
             raise self.error
         return self.digest.hexdigest()
@@ -67,6 +68,8 @@ class Hasher:
             self.hash_mapped()
         except (OSError, ValueError):
             self.run_reading()
+        finally:
+            os.close(self.file)
 
     def run_reading(self) -> None:
         try:

@@ -14,6 +14,7 @@ from exports.clock import NS
 from exports.cutting import Cut, Span
 from exports.engines.base import Locate, Tick
 from exports.engines.delivery import write_copy
+from exports.engines.hashing import Hasher
 from exports.engines.inband import Insertions
 from exports.engines.opening import open_smart
 from exports.engines.readback import verify_tables
@@ -40,8 +41,8 @@ class SpliceEngine:
     def __init__(self) -> None:
         self.added = 0
 
-    def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> str:
-        """Write *target*; returns its SHA-256.
+    def render(self, plan: ExportPlan, locate: Locate, target: Path, tick: Tick) -> Hasher:
+        """Write *target*; its SHA-256 is made on the way.
 
         Raises:
             Unspliceable: this plan needs another engine.

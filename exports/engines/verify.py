@@ -14,7 +14,7 @@ from exports.engines.timing import FINE, moved, shown_times
 from exports.engines.treatment import COPIED, LOSSLESS, Treatment
 from exports.errors import NotVerified
 from exports.plan import ExportPlan, output_times
-from vms.media.mp4.boxes import MalformedBox
+from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.edits import shown_duration
 from vms.media.probe import MediaFile, Track, UnreadableMedia, read_container
 from vms.media.segment import read_segment
@@ -40,13 +40,15 @@ def verify(path: Path, plan: ExportPlan, treatment: Treatment = COPIED) -> None:
     try:
         media = read_back(path, treatment)
         length = shown_duration(path) if treatment.container.edit_lists else None
-    except (UnreadableMedia, MalformedBox, av.FFmpegError, OSError, ValueError) as error:
+    except (UnreadableMedia, Malformed, av.FFmpegError, OSError, ValueError) as error:
         raise NotVerified("The file that was made cannot be read back.") from error
     require("pictures", plan.shown if treatment.video else plan.video_packets, media.video)
     shown = plan.shown, int(media.video.shown.sum())
     refuse_unless(shown[0] == shown[1], "pictures shown", *shown)
     if treatment.audio is None:
         verify_sound_amount(plan, media.audio)
+    if treatment.video is None:
+        verify_forms(plan, media)
     if length is not None:
         verify_edits(plan, treatment, media, length)
     verify_times(plan, treatment, media)
@@ -107,6 +109,16 @@ def verify_edits(
         )
 
 
+def verify_forms(plan: ExportPlan, media: MediaFile) -> None:
+    """See that pictures that change their form midway are decoded as what they are.
+
+    Under `hvc1` decoders take parameter sets from sample entries alone (ISO/IEC 14496-15, 8.3.3.1).
+    """
+    entries = media.index.tracks["video"].entries if media.index else ()
+    if any(entry[4:8] == b"hvc1" for entry in entries):
+        refuse_unless(len(entries) >= plan.configs, "forms of picture", plan.configs, len(entries))
+
+
 def payloads(plan: ExportPlan, media: MediaFile) -> tuple[int, int]:
     """Return planned and found bytes; the same where packets are wrapped anew on their way.
 
@@ -158,6 +170,7 @@ def verify_sound(plan: ExportPlan, treatment: Treatment, track: Track, begin: in
     If encoded anew, silence fills what lies before and between, and it ends where the pictures do;
     the encoder's own lead-in is hidden by an edit list.
     """
+    verify_heard(plan, track)
     planned, found = planned_sound(plan), found_sound(track, begin)
     first, last, end = planned.begin, planned.last, planned.end
     if treatment.audio is not None:
@@ -177,6 +190,13 @@ def verify_sound(plan: ExportPlan, treatment: Treatment, track: Track, begin: in
             f"{wanted / NS:.3f} s",
             f"{seen / NS:.3f} s",
         )
+
+
+def verify_heard(plan: ExportPlan, track: Track) -> None:
+    """See that no edit list hides sound that lies within the pictures."""
+    times = scale(track.pts, track.time_base)[track.hidden]
+    within = times[(times >= 0) & (times < plan.duration_ns - SYNC_NS)]
+    refuse_unless(not len(within), "packets of sound hidden", 0, len(within))
 
 
 def verify_unbroken(track: Track) -> None:

@@ -56,6 +56,10 @@ def silent(_part):
     pass
 
 
+def quiet():
+    pass
+
+
 def noise(seed: int, length: int) -> bytes:
     return hashlib.shake_128(str(seed).encode()).digest(length)
 

@@ -34,6 +34,7 @@ from tests.exports.noise import (
     make_noise,
     noise,
     opened,
+    quiet,
     read_all,
     rewrite,
     silent,
@@ -57,7 +58,7 @@ def spliced(paths):
 def test_copies_header_ranges_and_own_bytes(spliced, paths, tmp_path):
     target = tmp_path / "export.mp4"
 
-    sha256 = write_copy(spliced, paths.__getitem__, target, silent)
+    sha256 = write_copy(spliced, paths.__getitem__, target, silent).finish(quiet)
 
     assert target.read_bytes() == content_of(spliced, paths)
     assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
@@ -67,7 +68,7 @@ def test_copies_header_ranges_and_own_bytes(spliced, paths, tmp_path):
 def test_copies_the_same_bytes_whatever_the_kernel_can_do(spliced, paths, tmp_path, way):
     target = tmp_path / "export.mp4"
 
-    sha256 = write_copy(spliced, paths.__getitem__, target, silent, ways=[way])
+    sha256 = write_copy(spliced, paths.__getitem__, target, silent, ways=[way]).finish(quiet)
 
     assert target.read_bytes() == content_of(spliced, paths)
     assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
@@ -95,9 +96,10 @@ def test_tries_the_next_way_once_and_stays_with_it(spliced, paths, tmp_path):
         return 0
 
     target = tmp_path / "export.mp4"
-    write_copy(
+    hasher = write_copy(
         spliced, paths.__getitem__, target, silent, ways=[refusing, empty_handed, plain_copy]
     )
+    hasher.finish(quiet)
 
     assert tried == ["refusing", "empty handed"]
     assert target.read_bytes() == content_of(spliced, paths)
@@ -153,7 +155,7 @@ def test_is_not_disturbed_by_retention(spliced, paths, tmp_path):
     content = content_of(spliced, paths)
     copy = after_first_call(lambda: [path.unlink() for path in paths.values()])
 
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy])
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy]).finish(quiet)
 
     assert (tmp_path / "export").read_bytes() == content
 
@@ -176,7 +178,7 @@ def test_opens_one_segment_after_the_other_when_there_are_too_many(
         seen.append(opened(paths))
         return kernel_copy(*call)
 
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy])
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy]).finish(quiet)
 
     assert (tmp_path / "export").read_bytes() == content_of(spliced, paths)
     assert set(seen) == {1}
@@ -216,7 +218,7 @@ def test_tells_how_far_it_is_up_to_the_end(spliced, paths, tmp_path, monkeypatch
     monkeypatch.setattr(delivery, "BEAT_SECONDS", 0)
     parts = []
 
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", parts.append)
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", parts.append).finish(quiet)
 
     assert len(parts) > len(spliced.ranges)
     assert parts == sorted(parts)
@@ -232,7 +234,7 @@ def steps_of(paths, tmp_path):
         return kernel_copy(source, output, at, count)
 
     spliced = describe(paths, [Range(0, 0, 50 * MIB)])
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy])
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy]).finish(quiet)
     return counts
 
 
@@ -250,11 +252,11 @@ def test_hashes_by_reading_where_nothing_can_be_mapped(tmp_path):
     """A file that does not have its length yet cannot be mapped; it is read as it grows."""
     content = noise(9, 3 * MIB)
     file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
-    with Hasher(file, len(content)) as hasher:
-        for at in range(0, len(content), 100_000):
-            os.write(file, content[at : at + 100_000])
-            hasher.reached(min(at + 100_000, len(content)))
-        digest = hasher.finish(0.1, lambda: None)
+    hasher = Hasher(file, len(content)).start()
+    for at in range(0, len(content), 100_000):
+        os.write(file, content[at : at + 100_000])
+        hasher.reached(min(at + 100_000, len(content)))
+    digest = hasher.finish(quiet)
     os.close(file)
 
     assert digest == hashlib.sha256(content).hexdigest()
@@ -266,7 +268,7 @@ def test_hashes_across_windows(tmp_path, monkeypatch):
     paths[0].write_bytes(noise(0, 300_001))
     spliced = describe(paths, [Range(0, 0, 300_001)])
 
-    sha256 = write_copy(spliced, paths.__getitem__, tmp_path / "export", silent)
+    sha256 = write_copy(spliced, paths.__getitem__, tmp_path / "export", silent).finish(quiet)
 
     assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
 
@@ -290,7 +292,7 @@ def test_asks_for_pieces_that_can_be_shared_where_a_range_lies_alike(paths, tmp_
         asked.append((at, os.lseek(output, 0, os.SEEK_CUR), count))
         return kernel_copy(source, output, at, count)
 
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy])
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy]).finish(quiet)
 
     assert asked[0] == (904, 5000, BLOCK - 904)
     assert all(at % BLOCK == place % BLOCK == 0 for at, place, _ in asked[1:])
@@ -302,7 +304,7 @@ def test_copies_from_beyond_4_gib(tmp_path, way):
     paths = {0: sparse(tmp_path / "0.mp4", 6 * GIB, **{f"at_{5 * GIB}": noise(5, MIB)})}
     spliced = describe(paths, [Range(0, 5 * GIB - 3, MIB)])
 
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[way])
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[way]).finish(quiet)
 
     content = HEADER + b"\0\0\0" + noise(5, MIB)[:-3]
     assert (tmp_path / "export").read_bytes() == content
@@ -318,7 +320,7 @@ def test_gives_the_same_film_copied_virtual_and_pinned(tmp_path):
     plan = make_plan(asked, segments)
     target = tmp_path / "export.mp4"
 
-    sha256 = SpliceEngine().render(plan, paths.__getitem__, target, silent)
+    sha256 = SpliceEngine().render(plan, paths.__getitem__, target, silent).finish(quiet)
     spliced = splice(plan)
     pinned = Pins([tmp_path / FOLDER]).pin("link", spliced, paths.__getitem__)
 

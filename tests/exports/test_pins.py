@@ -21,6 +21,7 @@ from tests.exports.noise import (
     elsewhere,
     make_noise,
     noise,
+    quiet,
     read_all,
     silent,
     splice_noise,
@@ -59,7 +60,7 @@ def test_pinned_file_can_be_copied_when_its_archive_is_gone(spliced, paths, pins
     for path in paths.values():
         path.unlink()
 
-    write_copy(spliced, pinned.paths.__getitem__, tmp_path / "export", silent)
+    write_copy(spliced, pinned.paths.__getitem__, tmp_path / "export", silent).finish(quiet)
 
     assert (tmp_path / "export").read_bytes() == content
 

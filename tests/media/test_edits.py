@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from vms.media.mp4.boxes import MalformedBox, walk
+from vms.media.mp4.atoms import Malformed, boxes
 from vms.media.mp4.edits import shown_duration, trim_end
 
 
@@ -88,7 +88,7 @@ def test_refuses_what_is_no_movie(tmp_path, content):
     path = tmp_path / "movie.mp4"
     path.write_bytes(content)
 
-    with pytest.raises(MalformedBox):
+    with pytest.raises(Malformed):
         trim_end(path, Fraction(1))
 
 
@@ -98,7 +98,7 @@ def test_refuses_an_edit_list_longer_than_its_box(tmp_path):
     at = content.index(b"elst") + 8
     path.write_bytes(content[:at] + struct.pack(">I", 1000) + content[at + 4 :])
 
-    with pytest.raises(MalformedBox):
+    with pytest.raises(Malformed):
         trim_end(path, Fraction(1))
 
 
@@ -108,5 +108,5 @@ def test_walks_boxes_of_64_bit_size_and_to_the_end(tmp_path):
     path.write_bytes(wide + struct.pack(">I4s", 0, b"mdat") + bytes(100))
 
     with path.open("rb") as file:
-        found = [(item.kind, item.end - item.body) for item in walk(file, 0, 128)]
+        found = [(item.kind, item.end - item.body) for item in boxes(file.fileno(), 0, 128)]
     assert found == [(b"free", 4), (b"mdat", 100)]

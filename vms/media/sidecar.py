@@ -11,6 +11,7 @@ a change of form is another magic.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
@@ -34,6 +35,8 @@ TRACK = struct.Struct("<BIqqqBB10q")
 LENGTH = struct.Struct("<I")
 # width in bytes (negative when signed), how many there are, how many are stored
 COLUMN = struct.Struct("<bII")
+# So few values are compared one by one more quickly than by numpy.
+FEW = 16
 NO_LENGTH = -(2**63)
 KINDS = ("video", "audio")
 # Unsigned ones are no wider than 32 bits: with signed ones they make no floating point numbers.
@@ -61,13 +64,29 @@ def write_sidecar(target: Path, index: FileIndex) -> None:
         OSError: it cannot be written.
     """
     own = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    content = encode(index)
     try:
-        own.write_bytes(encode(index))
-        own.replace(target)
+        put(own, content)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        put(own, content)
+    try:
+        own.rename(target)
     except OSError:
         own.unlink(missing_ok=True)
         raise
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a new file, or none."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        written = os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
+    if written < len(content):
+        path.unlink(missing_ok=True)
+        raise OSError(errno.ENOSPC, "no room for a sidecar")
 
 
 def read_sidecar(path: Path, size: int, mtime_ns: int) -> FileIndex:
@@ -148,12 +167,20 @@ class Column:
     """An array as it is stored: in the narrowest type, once when all values are equal."""
 
     def __init__(self, array: Array) -> None:
-        least, most = (int(array.min()), int(array.max())) if len(array) else (0, 0)
+        least, most = bounds(array)
         stored = array[:1] if least == most else array
         kind = narrowest(least, most)
         signed = -1 if kind.kind == "i" else 1
         self.head = COLUMN.pack(signed * kind.itemsize, len(array), len(stored))
         self.data = stored.astype(kind).tobytes()
+
+
+def bounds(array: Array) -> tuple[int, int]:
+    """Return the least and the greatest value, of nothing two zeros."""
+    if len(array) > FEW:
+        return int(array.min()), int(array.max())
+    values = array.tolist()
+    return min(values, default=0), max(values, default=0)
 
 
 def narrowest(least: int, most: int) -> np.dtype[Any]:

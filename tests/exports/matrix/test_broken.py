@@ -19,15 +19,6 @@ from tests.exports.matrix.watch import check_exact, check_sound, numbers, watch
 pytestmark = pytest.mark.ffmpeg
 
 LENGTH = 40
-CUT_FRAGMENT = pytest.mark.xfail(
-    strict=True,
-    raises=SegmentChanged,
-    reason="the index keeps whole samples of a cut fragment that the feed's demuxer never gives",
-)
-OTHER_PARAMETERS = pytest.mark.xfail(
-    strict=True,
-    reason="ffmpeg drops the H.265 parameter sets in band: another size is decoded as the first",
-)
 BEGIN, END = Fraction("1.35"), Fraction("14.65")
 CAMERA = Camera()
 
@@ -65,10 +56,8 @@ def test_goes_on_after_a_segment_that_is_none(engine, archive, content, target):
 @pytest.mark.parametrize("container", ["mp4", "fmp4"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.85])
 def test_keeps_what_comes_before_the_end_of_a_cut_segment(
-    engine, container, share, tmp_path, target, request
+    engine, container, share, tmp_path, target
 ):
-    if engine.name != "splice" and container == "fmp4" and share > 0.5:
-        request.applymarker(CUT_FRAGMENT)
     archive = Archive(tmp_path).record_all(reel(CAMERA, 16), LENGTH, container)
     truncate(archive.locate(1), share)
     archive.export(engine, BEGIN, END, target)
@@ -126,9 +115,7 @@ def test_joins_segments_of_different_clocks(engine, clocks, tmp_path, target):
 
 @pytest.mark.parametrize("container", ["mp4", "fmp4"])
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_changes_size_there_and_back(engine, codec, container, tmp_path, target, request):
-    if engine.name != "splice" and codec == "hevc":
-        request.applymarker(OTHER_PARAMETERS)
+def test_changes_size_there_and_back(engine, codec, container, tmp_path, target):
     archive = Archive(tmp_path)
     for index, width in enumerate([96, 160, 96, 160]):
         source = reel(replace(CAMERA, width=width, codec=codec), 16)
@@ -155,10 +142,6 @@ def test_shows_no_picture_twice_where_segments_overlap(engine, early, tmp_path, 
     assert plan.gaps == ()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a segment's begin is rounded to microseconds: its first picture is shown twice",
-)
 def test_shows_no_picture_twice_that_begins_between_microseconds(engine, tmp_path, target):
     """Picture 31 of 29.97 a second is a third of a microsecond before its segment's begin."""
     source = reel(replace(CAMERA, fps=Fraction(30_000, 1001), gop=1), 12)

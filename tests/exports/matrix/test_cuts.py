@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import pytest
 
-from exports.errors import NotVerified
 from tests.exports.matrix.archive import Archive
 from tests.exports.matrix.reel import Camera, reel
 from tests.exports.matrix.watch import check_exact
@@ -15,10 +14,6 @@ pytestmark = pytest.mark.ffmpeg
 
 MOMENT = Fraction(1, 1000)
 FEW = 14
-FEW_PICTURES = pytest.mark.xfail(
-    strict=True,
-    reason="ffmpeg knows no length of the last picture where only a few are fed: shown for 0 s",
-)
 # A camera, the seconds of its reel, the pictures of a segment, the container.
 RECORDINGS = {
     "every picture a keyframe": (Camera(gop=1), 6, 20, "mp4"),
@@ -61,10 +56,8 @@ def test_begins_and_ends_at_the_picture_asked_for(engine, recording, target):
         check_exact(archive, target, begin, end)
 
 
-def test_delivers_one_picture_or_a_few(engine, recording, target, request):
+def test_delivers_one_picture_or_a_few(engine, recording, target):
     camera, length, archive = recording
-    if engine.name != "splice" and camera.codec == "h264":
-        request.applymarker(FEW_PICTURES)
     at, key = archive.at, keyframe(camera, length)
     last = archive.pictures()[-1]
     cuts = {
@@ -82,11 +75,6 @@ def test_delivers_one_picture_or_a_few(engine, recording, target, request):
         check_exact(archive, target, begin, end)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=NotVerified,
-    reason="the verifier does not expect a picture that begins up to 2 microseconds before the end",
-)
 @pytest.mark.parametrize("micros", [1, 2])
 def test_shows_a_picture_that_begins_right_before_the_end(engine, micros, tmp_path, target):
     archive = Archive(tmp_path).record_all(reel(Camera(), 12), 40)

@@ -8,31 +8,32 @@ hidden by shortening the edit (ISO/IEC 14496-12 section 8.6.6) and the durations
 
 from __future__ import annotations
 
-import struct
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
-from vms.media.mp4.boxes import Box, MalformedBox, walk
+from vms.media.mp4.atoms import Malformed, Top, boxes
 
 
 @dataclass(frozen=True)
 class Field:
-    """An unsigned number in the file, 32 or 64 bits wide."""
+    """An unsigned number in an open file, *width* bytes long."""
 
+    file: int
     offset: int
-    wide: bool
+    width: int
 
-    def read(self, file: BinaryIO) -> int:
-        file.seek(self.offset)
-        form, width = (">Q", 8) if self.wide else (">I", 4)
-        (number,) = struct.unpack(form, file.read(width))
-        return int(number)
+    def read(self) -> int:
+        content = os.pread(self.file, self.width, self.offset)
+        if len(content) < self.width:
+            raise Malformed("a box that ends too soon")
+        return int.from_bytes(content, "big")
 
-    def write(self, file: BinaryIO, number: int) -> None:
-        file.seek(self.offset)
-        file.write(struct.pack(">Q" if self.wide else ">I", number))
+    def write(self, number: int) -> None:
+        os.pwrite(self.file, number.to_bytes(self.width, "big"), self.offset)
 
 
 def trim_end(path: Path, duration: Fraction) -> None:
@@ -42,86 +43,110 @@ def trim_end(path: Path, duration: Fraction) -> None:
     begins before the end is shown and one that begins at it is not.
 
     Raises:
-        MalformedBox: the file has no movie header, or a track has no edit list.
+        Malformed: the file has no movie header or no track, or a track has no edit list.
     """
-    with path.open("r+b") as file:
-        size = file.seek(0, 2)
-        boxes = list(walk(file, 0, size))
-        movie = next((box for box in boxes if box.kind == b"mvhd"), None)
-        if movie is None:
-            raise MalformedBox("no movie header")
+    with opened(path, os.O_RDWR) as file:
+        movie = movie_of(file)
         scale, movie_duration = movie_header(file, movie)
         wanted = -(-duration.numerator * scale // duration.denominator)
-        lengths = [trim_track(file, track, wanted) for track in tracks(boxes)]
-        movie_duration.write(file, max(lengths))
+        tracks = [box for box in inside(file, movie) if box.kind == b"trak"]
+        if not tracks:
+            raise Malformed("no track")
+        movie_duration.write(max(trim_track(file, track, wanted) for track in tracks))
 
 
 def shown_duration(path: Path) -> Fraction:
     """Return the seconds a player shows, as the movie header says.
 
     Raises:
-        MalformedBox: there is no movie header.
+        Malformed: there is no movie header.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        for box in walk(file, 0, size):
-            if box.kind == b"mvhd":
-                scale, duration = movie_header(file, box)
-                return Fraction(duration.read(file), scale)
-    raise MalformedBox("no movie header")
+    with opened(path, os.O_RDONLY) as file:
+        scale, duration = movie_header(file, movie_of(file))
+        return Fraction(duration.read(), scale)
 
 
-def tracks(boxes: list[Box]) -> list[list[Box]]:
-    """Group the boxes inside each track."""
-    found: list[list[Box]] = []
-    for box in boxes:
-        if box.kind == b"trak":
-            found.append([])
-        elif found and box.depth > 1:
-            found[-1].append(box)
-    return found
+@contextmanager
+def opened(path: Path, mode: int) -> Iterator[int]:
+    file = os.open(path, mode | os.O_CLOEXEC)
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
-def trim_track(file: BinaryIO, boxes: list[Box], wanted: int) -> int:
+def movie_of(file: int) -> Top:
+    size = os.fstat(file).st_size
+    movie = next((box for box in boxes(file, 0, size) if box.kind == b"moov"), None)
+    if movie is None or movie.end > size:
+        raise Malformed("no movie box")
+    return movie
+
+
+def inside(file: int, box: Top) -> Iterator[Top]:
+    """Yield the boxes in a box.
+
+    Raises:
+        Malformed: one reaches past the box around it.
+    """
+    for child in boxes(file, box.body, box.end):
+        if child.end > box.end:
+            raise Malformed(f"a {child.kind!r} box of impossible size")
+        yield child
+
+
+def descend(file: int, box: Top, *path: bytes) -> Top:
+    """Return the first box at a path of kinds.
+
+    Raises:
+        Malformed: it is missing.
+    """
+    for kind in path:
+        found = next((child for child in inside(file, box) if child.kind == kind), None)
+        if found is None:
+            raise Malformed(f"no {kind!r} box")
+        box = found
+    return box
+
+
+def trim_track(file: int, track: Top, wanted: int) -> int:
     """Shorten one track's edits to *wanted* ticks of the movie clock; return its new length."""
-    by_kind = {box.kind: box for box in boxes}
-    if b"elst" not in by_kind or b"tkhd" not in by_kind:
-        raise MalformedBox("a track without an edit list")
     length = 0
-    for field in edit_durations(file, by_kind[b"elst"]):
-        kept = min(field.read(file), max(0, wanted - length))
-        field.write(file, kept)
+    for field in edit_durations(file, descend(file, track, b"edts", b"elst")):
+        kept = min(field.read(), max(0, wanted - length))
+        field.write(kept)
         length += kept
-    track_duration(file, by_kind[b"tkhd"]).write(file, length)
+    track_duration(file, descend(file, track, b"tkhd")).write(length)
     return length
 
 
-def version(file: BinaryIO, box: Box) -> int:
-    file.seek(box.body)
-    return file.read(1)[0]
+def is_wide(file: int, box: Top) -> bool:
+    """Say whether times in a box are 64 bits wide: its version is 1."""
+    return Field(file, box.body, 1).read() == 1
 
 
-def movie_header(file: BinaryIO, box: Box) -> tuple[int, Field]:
+def movie_header(file: int, movie: Top) -> tuple[int, Field]:
     """Return ticks a second and the duration field of `mvhd` (8.2.2)."""
-    wide = version(file, box) == 1
+    box = descend(file, movie, b"mvhd")
+    wide = is_wide(file, box)
     scale = box.body + (20 if wide else 12)
-    file.seek(scale)
-    (ticks,) = struct.unpack(">I", file.read(4))
-    return int(ticks), Field(scale + 4, wide)
+    ticks = Field(file, scale, 4).read()
+    if ticks == 0:
+        raise Malformed("a clock that stands still")
+    return ticks, Field(file, scale + 4, 8 if wide else 4)
 
 
-def track_duration(file: BinaryIO, box: Box) -> Field:
+def track_duration(file: int, box: Top) -> Field:
     """Return the duration field of `tkhd` (8.3.2)."""
-    wide = version(file, box) == 1
-    return Field(box.body + (28 if wide else 20), wide)
+    wide = is_wide(file, box)
+    return Field(file, box.body + (28 if wide else 20), 8 if wide else 4)
 
 
-def edit_durations(file: BinaryIO, box: Box) -> list[Field]:
+def edit_durations(file: int, box: Top) -> list[Field]:
     """Return the duration field of every entry of `elst` (8.6.6)."""
-    wide = version(file, box) == 1
-    file.seek(box.body + 4)
-    (count,) = struct.unpack(">I", file.read(4))
-    width = 20 if wide else 12
-    if box.body + 8 + count * width > box.end:
-        raise MalformedBox("an edit list longer than its box")
-    return [Field(box.body + 8 + index * width, wide) for index in range(count)]
+    wide = is_wide(file, box)
+    count = Field(file, box.body + 4, 4).read()
+    entry, width = (20, 8) if wide else (12, 4)
+    if box.body + 8 + count * entry > box.end:
+        raise Malformed("an edit list longer than its box")
+    return [Field(file, box.body + 8 + index * entry, width) for index in range(count)]
