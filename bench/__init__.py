@@ -1,0 +1,1 @@
+"""Measuring the export engine against a plain copy and against ffmpeg; `docs/benchmarks.md`."""

@@ -1,0 +1,47 @@
+"""How many closed segments a second are indexed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.cases import INDEX_BARS
+from bench.figures import Figure
+from bench.footage import FootageSet, Source
+from bench.meter import Cost, measured
+
+Say = Callable[[str], None]
+
+
+def measure_indexing(footage: FootageSet, root: Path, rounds: int, say: Say) -> list[Figure]:
+    """Time reading each file of a set, and reading it and writing its sidecar."""
+    from bench import ours  # needs Django, which the caller has set up by now
+
+    sources = footage.make(root)
+    bars = INDEX_BARS.get(footage.container)
+    fresh = root / "fresh-sidecars"
+    ways: dict[str, Callable[[Source], object]] = {
+        "read": lambda source: ours.index(source.path),
+        "read, sidecar written": lambda source: ours.write_sidecar(source, fresh),
+    }
+    figures = []
+    for what, work in ways.items():
+        costs: list[Cost] = []
+        for turn in range(rounds + 1):
+            say(f"indexing {footage.name}, {what}: round {turn} of {rounds}")
+            # Writing over what is there costs more, and a closed segment has no sidecar yet.
+            shutil.rmtree(fresh, ignore_errors=True)
+            with measured() as cost:
+                for source in sources:
+                    work(source)
+            if turn:
+                costs.append(cost)
+        walls = [len(sources) / cost.wall for cost in costs]
+        cpu = [len(sources) / cost.cpu for cost in costs]
+        figures += [
+            Figure(footage.name, f"closed segments: {what}", "/s", walls, bars, at_least=True),
+            Figure(footage.name, f"closed segments: {what}, a second of CPU", "/s", cpu),
+        ]
+    shutil.rmtree(fresh, ignore_errors=True)
+    return figures
