@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import threading
 from collections.abc import Callable
 from typing import Self
 
-STEP = 2**20
-WINDOW = 2**24
+# What is read at once: small enough to stay in the processor's cache.
+STEP = 2**18
 BEAT_SECONDS = 0.1
 
 
 class Hasher:
     """Hashes a file that is being written, behind the writer, in a thread.
 
-    Its pages are mapped window by window, not read into buffers: the file is ours and does not
-    shrink, and no more than a window of it counts as our memory. Where a file system maps nothing,
-    it is read. It goes on when the writer has closed the file, while others sync and rename it.
+    Pages just written are read back from memory. They are not mapped: a page that cannot be had any
+    more (a broken disk, a file that somebody shortens) would end the process instead of the work.
+    It goes on when the writer has closed the file, while others sync and rename it.
     """
 
     def __init__(self, file: int, size: int) -> None:
@@ -65,48 +64,29 @@ class Hasher:
 
     def run(self) -> None:
         try:
-            self.hash_mapped()
-        except (OSError, ValueError):
-            self.run_reading()
+            self.hash_all()
+        except OSError as error:
+            self.error = error
         finally:
             os.close(self.file)
 
-    def run_reading(self) -> None:
-        try:
-            self.hash_read()
-        except OSError as error:
-            self.error = error
+    def hash_all(self) -> None:
+        buffer = bytearray(STEP)
+        with memoryview(buffer) as view:
+            while self.done < self.size and (end := self.wait()):
+                while self.done < end and not self.is_over:
+                    count = os.preadv(self.file, [view[: end - self.done]], self.done)
+                    if count == 0:
+                        raise OSError("the file ends before its end")
+                    self.digest.update(view[:count])
+                    self.done += count
 
-    def hash_mapped(self) -> None:
-        while self.done < self.size and not self.is_over:
-            begin = self.done
-            length = min(WINDOW, self.size - begin)
-            with (
-                mmap.mmap(
-                    self.file, length, mmap.MAP_SHARED, mmap.PROT_READ, offset=begin
-                ) as pages,
-                memoryview(pages) as view,
-            ):
-                while self.done < begin + length and (end := self.wait(begin + length)):
-                    with view[self.done - begin : end - begin] as block:
-                        self.digest.update(block)
-                    self.done = end
+    def wait(self) -> int:
+        """Wait until a step more, or all, is written.
 
-    def hash_read(self) -> None:
-        """Hash what is left, from where mapping was given up."""
-        while self.done < self.size and (end := self.wait(self.size)):
-            block = os.pread(self.file, end - self.done, self.done)
-            if not block:
-                raise OSError("the file ends before its end")
-            self.digest.update(block)
-            self.done += len(block)
-
-    def wait(self, limit: int) -> int:
-        """Wait until the next step or all up to *limit* is written.
-
-        Returns where it ends, 0 when the writing was broken off.
+        Returns how much is, 0 when the writing was broken off.
         """
-        end = min(limit, self.done + STEP)
+        least = min(self.size, self.done + STEP)
         with self.moved:
-            self.moved.wait_for(lambda: self.is_over or self.available >= end)
-            return end if self.available >= end and not self.is_over else 0
+            self.moved.wait_for(lambda: self.is_over or self.available >= least)
+            return 0 if self.is_over else self.available

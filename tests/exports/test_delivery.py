@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cameras.timeline import Interval
 from exports.cutting import SegmentMedia
-from exports.engines import delivery, hashing, sources
+from exports.engines import delivery, sources
 from exports.engines.delivery import WAYS, kernel_copy, plain_copy, send_copy, write_copy
 from exports.engines.hashing import Hasher
 from exports.engines.pins import FOLDER, Pins
@@ -248,29 +248,29 @@ def test_asks_a_slow_disk_for_less_and_a_quick_one_for_more(tmp_path, monkeypatc
     assert set(steps_of(paths, tmp_path)[2:-1]) == {delivery.LEAST_STEP}
 
 
-def test_hashes_by_reading_where_nothing_can_be_mapped(tmp_path):
-    """A file that does not have its length yet cannot be mapped; it is read as it grows."""
+def test_hashes_a_file_as_it_grows(tmp_path):
     content = noise(9, 3 * MIB)
     file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
     hasher = Hasher(file, len(content)).start()
     for at in range(0, len(content), 100_000):
         os.write(file, content[at : at + 100_000])
         hasher.reached(min(at + 100_000, len(content)))
-    digest = hasher.finish(quiet)
     os.close(file)
 
-    assert digest == hashlib.sha256(content).hexdigest()
+    assert hasher.finish(quiet) == hashlib.sha256(content).hexdigest()
 
 
-def test_hashes_across_windows(tmp_path, monkeypatch):
-    monkeypatch.setattr(hashing, "WINDOW", 2**16)
-    paths = {0: tmp_path / "0.mp4"}
-    paths[0].write_bytes(noise(0, 300_001))
-    spliced = describe(paths, [Range(0, 0, 300_001)])
+def test_a_file_that_somebody_shortens_is_an_error_and_no_more(tmp_path):
+    file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    os.write(file, bytes(MIB))
+    hasher = Hasher(file, 2 * MIB).start()
+    hasher.reached(MIB)
+    os.ftruncate(file, 0)
+    hasher.reached(2 * MIB)
+    os.close(file)
 
-    sha256 = write_copy(spliced, paths.__getitem__, tmp_path / "export", silent).finish(quiet)
-
-    assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
+    with pytest.raises(OSError, match="before its end"):
+        hasher.finish(quiet)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))

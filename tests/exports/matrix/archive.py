@@ -112,11 +112,17 @@ class Archive:
 
     def export(self, engine, begin, end, target: Path, **options) -> ExportPlan:
         plan = self.plan(begin, end, **options)
-        engine.render(plan, self.locate, target, lambda _part: None)
+        self.render(engine, plan, target)
         engine.verify(target, plan)
         if isinstance(engine, SpliceEngine):
             verify(target, plan)  # finds other things than its own
         return plan
+
+    def render(self, engine, plan: ExportPlan, target: Path) -> None:
+        """Have *engine* make the file, and wait for its digest: it reads the file till then."""
+        hasher = engine.render(plan, self.locate, target, lambda _part: None)
+        if hasher is not None:
+            hasher.finish(lambda: None)
 
     def at(self, number: int) -> Fraction:
         """Return the first whole microsecond at which picture *number* is on screen."""

@@ -172,7 +172,7 @@ def test_says_so_when_a_segment_is_deleted_between_plan_and_copy(engine, archive
     archive.locate(2).unlink()
 
     with pytest.raises(SegmentChanged, match="2026-03-14 09:26:08") as raised:
-        engine.render(plan, archive.locate, target, lambda _part: None)
+        archive.render(engine, plan, target)
     assert raised.value.may_pass
 
 
@@ -215,7 +215,7 @@ def test_makes_a_whole_file_or_none_while_a_segment_grows(engine, tmp_path, targ
         plan = archive.plan(begin, end)
         asked.set()
         try:
-            engine.render(plan, archive.locate, target, lambda _part: None)
+            archive.render(engine, plan, target)
         except SegmentChanged:
             continue
         shown = [one.number for one in watch(target)]
