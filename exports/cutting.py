@@ -63,14 +63,15 @@ class Span:
 class Placed:
     """A segment on the wall clock and the bounds within which it is used.
 
-    `latest` is when the last of its pictures begins.
+    `latest` is when the last of its pictures begins. `overlaps` says that it began before the one
+    before it had ended, `cut_short` that the next one did so.
     """
 
     segment: SegmentMedia
     begin: int
     latest: int
     end: int
-    continues: bool = False
+    overlaps: bool = False
     cut_short: bool = False
 
     @cached_property
@@ -100,15 +101,28 @@ def choose_segments(asked: Interval, segments: Iterable[SegmentMedia]) -> list[P
             continue
         if placed.end + HOLD_NS <= 0 or placed.begin >= length:
             continue
-        if chosen:
-            placed.continues = placed.begin - chosen[-1].end <= HOLD_NS
-            if placed.begin < chosen[-1].end:
+        if chosen and chosen[-1].end - ROUNDING_NS <= placed.begin < chosen[-1].end:
+            chosen[-1].end = placed.begin
+        elif chosen and placed.begin < chosen[-1].end:
+            takes_over = first_keyframe(placed)
+            if takes_over is None:
+                continue
+            placed.overlaps = True
+            if takes_over < chosen[-1].end:
                 chosen[-1].cut_short = True
-                chosen[-1].end = placed.begin - ROUNDING_NS
+                chosen[-1].end = takes_over - ROUNDING_NS
         chosen.append(placed)
     if chosen and is_spent(chosen):
         del chosen[0]
     return chosen
+
+
+def first_keyframe(placed: Placed) -> int | None:
+    """Return the wall time from which a segment can be decoded by itself, None for never."""
+    first = placed.segment.media.video.summary.first_key
+    if first <= 0:
+        return placed.begin if first == 0 else None
+    return int(placed.times[first])
 
 
 def is_spent(chosen: Sequence[Placed]) -> bool:
@@ -116,7 +130,7 @@ def is_spent(chosen: Sequence[Placed]) -> bool:
 
     Its last picture counts while it is held until the next segment begins.
     """
-    if len(chosen) > 1 and chosen[1].continues:
+    if len(chosen) > 1 and chosen[1].begin - chosen[0].end <= HOLD_NS:
         return chosen[1].begin <= 0
     return chosen[0].end <= 0
 
@@ -144,15 +158,20 @@ class Draft:
     shown: int
 
 
-def trim(asked: Interval, placed: Placed, cut: Cut, warnings: list[str]) -> Draft | None:
-    """Take the packets of one segment that the interval needs, None when it needs none."""
+def trim(
+    asked: Interval, placed: Placed, before: Draft | None, cut: Cut, warnings: list[str]
+) -> Draft | None:
+    """Take the packets of one segment that the interval needs, None when it needs none.
+
+    *before* is the draft it follows, if any.
+    """
     length = nanoseconds(asked.duration)
     track = placed.segment.media.video
     end = min(placed.end, length)
     if placed.is_plain and placed.begin >= 0 and placed.latest < end:
         # Used whole, as nearly all are: nothing has to be looked at packet by packet.
         return Draft(placed, Span(0, len(track)), placed.begin, end, len(track))
-    first = first_packet(placed, track, warnings)
+    first = first_packet(placed, track, warnings, continues=is_continued(before, placed))
     if first is None:
         return None
     begin = shown_begin(placed, first, cut)
@@ -164,14 +183,27 @@ def trim(asked: Interval, placed: Placed, cut: Cut, warnings: list[str]) -> Draf
     return Draft(placed, Span(first, stop), begin, end, shown)
 
 
-def first_packet(placed: Placed, track: Track, warnings: list[str]) -> int | None:
+def is_continued(before: Draft | None, placed: Placed) -> bool:
+    """Say whether a decoder that comes from *before* can go on with the first packet.
+
+    Not where segments overlap: their pictures were encoded apart.
+    """
+    if before is None or placed.overlaps:
+        return False
+    same = before.placed.segment.media.video.config == placed.segment.media.video.config
+    return same and 0 <= placed.begin - before.end <= HOLD_NS
+
+
+def first_packet(
+    placed: Placed, track: Track, warnings: list[str], *, continues: bool
+) -> int | None:
     """Find the packet decoding starts with: the last keyframe at or before the asked begin.
 
     A segment used from its start keeps all its packets while it continues the one before;
     otherwise pictures before its first keyframe cannot be decoded.
     """
     keys = np.flatnonzero(track.key)
-    if placed.begin >= 0 and placed.continues and not track.hidden.any():
+    if placed.begin >= 0 and continues and not track.hidden.any():
         return 0
     if len(keys) == 0:
         warnings.append(f"{spoken(placed)}: no keyframe, left out")

@@ -217,7 +217,11 @@ def make_plan(
     """
     placed = choose_segments(asked, segments)
     warnings = list(skipped)
-    drafts = [draft for draft in (trim(asked, item, cut, warnings) for item in placed) if draft]
+    drafts: list[Draft] = []
+    for item in placed:
+        draft = trim(asked, item, drafts[-1] if drafts else None, cut, warnings)
+        if draft is not None:
+            drafts.append(draft)
     if not drafts:
         raise NoFootage("There is no footage in the interval; choose another one.")
     if not transcode:

@@ -22,12 +22,16 @@ class Sound:
     def __init__(self, drafts: Sequence[Draft]) -> None:
         tracks = (draft.placed.segment.media.audio for draft in drafts)
         self.config = next((track.config for track in tracks if track), None)
-        self.end = drafts[0].begin
+        self.end = self.pictures_end = drafts[0].begin
         self.fresh = True
         self.told = False
 
     def span(self, draft: Draft, following: Draft | None, warnings: list[str]) -> Span:
         """Return the packets of *draft* that sound until *following* begins."""
+        follows = draft.begin - self.pictures_end <= HOLD_NS
+        self.pictures_end = draft.end
+        if not follows:
+            self.end, self.fresh = draft.begin, True
         track = draft.placed.segment.media.audio
         if track is None:
             return Span(0, 0)
@@ -36,8 +40,6 @@ class Sound:
                 warnings.append(f"{spoken(draft.placed)}: its sound has another format, left out")
             self.told = True
             return Span(0, 0)
-        if draft.begin - self.end > HOLD_NS:
-            self.end, self.fresh = draft.begin, True
         limit = self.limit(draft, following)
         whole = self.take_whole(draft, track, limit)
         return whole or self.take_part(draft, track, limit)

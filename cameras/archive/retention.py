@@ -67,7 +67,6 @@ def expired(folder: ArchiveFolder, cutoff: datetime) -> Iterator[Segment]:
 def delete(segment: Segment, report: RetentionReport) -> None:
     row = Segment.objects.filter(pk=segment.pk)
     row.delete()
-    drop_sidecars([(segment.folder_id, segment.path)])
     try:
         path = absolute_path(segment)
         path.unlink(missing_ok=True)
@@ -75,6 +74,8 @@ def delete(segment: Segment, report: RetentionReport) -> None:
         report.failed += 1
         log.warning("file of a deleted segment left", folder=segment.folder_id, file=segment.path)
         return
+    # After the file: who still plans with it would write it anew.
+    drop_sidecars([(segment.folder_id, segment.path)])
     report.deleted += 1
     report.bytes += segment.size
     remove_empty(path.parent, Path(segment.folder.path))

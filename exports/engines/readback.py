@@ -9,7 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from exports.clock import NS, scale_one
+import numpy as np
+
+from exports.clock import NS, Nanoseconds, scale, scale_one
 from exports.errors import NotVerified
 from exports.plan import ExportPlan, Slice, output_times, picture_times
 from vms.media.mp4.atoms import Malformed
@@ -18,6 +20,8 @@ from vms.media.mp4.summary import Summary
 
 # Times are rounded to the clock of the file, ends up to it.
 TICKS = 2
+# How far a picture may be off.
+NEAR_NS = 5_000_000
 
 
 def verify_tables(path: Path, plan: ExportPlan, added: int = 0) -> None:
@@ -39,12 +43,28 @@ def verify_tables(path: Path, plan: ExportPlan, added: int = 0) -> None:
     require("first picture at", 0, video.begin)
     require("bytes of media", plan.payload + added, size)
     require("sound packets", plan.audio_packets, audio.count if audio else 0)
-    step = TICKS * NS // found.timescales["video"] + 1
+    # What waits for its begin waits for whole ticks of the movie's clock.
+    movie = NS // found.scale + 1
+    step = TICKS * NS // found.timescales["video"] + movie
     near("length", plan.duration_ns, round(found.length * NS), step)
     near("last picture at", last_picture(plan.slices[-1]), time(found, "video", video), step)
+    if found.shown_at is not None:
+        verify_pictures(plan, found.shown_at, Fraction(1, found.timescales["video"]))
     if audio is not None:
-        step = TICKS * NS // found.timescales["audio"] + 1
+        step = TICKS * NS // found.timescales["audio"] + movie
         near("last sound at", last_sound(plan), time(found, "audio", audio), step)
+
+
+def verify_pictures(plan: ExportPlan, shown_at: Nanoseconds, base: Fraction) -> None:
+    """Compare the time of every picture; those of an overlap may be pushed by a moment."""
+    planned = np.concatenate([picture_times(part) for part in plan.slices])
+    off = np.abs(planned - scale(shown_at, base))
+    worst = int(off.argmax())
+    if int(off[worst]) > NEAR_NS:
+        raise NotVerified(
+            f"The file is not as planned: picture {worst + 1} at {planned[worst] / NS:.3f} s, "
+            f"found {off[worst] / NS:.3f} s off."
+        )
 
 
 def time(found: Summaries, kind: str, known: Summary) -> int:

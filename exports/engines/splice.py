@@ -22,8 +22,9 @@ from exports.engines.spliced import Blob, Part, Range, SplicedFile
 from exports.engines.tracks import TrackBuilder
 from exports.errors import ExportError
 from exports.plan import ExportPlan, Opening, Slice
+from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.index import FileIndex, TrackIndex
-from vms.media.mp4.movie import Movie, build_header
+from vms.media.mp4.movie import MOST_VALUE, Movie, build_header
 from vms.media.mp4.table import Spans, Table, spans_of
 
 
@@ -80,11 +81,16 @@ def splice(plan: ExportPlan) -> SplicedFile:
         Unspliceable: a segment is no mp4 file that can be joined this way.
     """
     joint = Joint(plan)
-    for part in plan.slices:
-        joint.add(part)
-    return joint.finish()
+    try:
+        for part in plan.slices:
+            joint.add(part)
+        return joint.finish()
+    except Malformed as error:
+        raise Unspliceable("The tables of a segment contradict each other.") from error
 
 
+# Ticks a second that five days of a held picture still fit.
+COARSE = 9_000
 # A builder, the track its samples are of, and their table: the pictures first.
 Chosen = tuple[TrackBuilder, TrackIndex, Table]
 # Of tables whose chunks are at their places already.
@@ -192,8 +198,13 @@ def index_of(part: Slice) -> FileIndex:
 
 
 def clock_of(plan: ExportPlan) -> int:
+    """Return the ticks a second of the result: those of the segments if they all fit 32 bits.
+
+    The last picture before a gap that is kept lasts as long as the gap.
+    """
     base = plan.time_base
-    return base.denominator if base.numerator == 1 else 90_000
+    clock = base.denominator if base.numerator == 1 else 90_000
+    return clock if plan.duration_ns * clock // NS < MOST_VALUE else COARSE
 
 
 def ticks_up(ns: int, clock: int) -> int:

@@ -117,7 +117,7 @@ class TrackBuilder:
     def own_entries(self, entries: tuple[bytes, ...]) -> Array:
         """Return our numbers of a segment's sample entries."""
         if entries not in self.known:
-            self.known[entries] = np.array([self.number(entry) for entry in entries], np.uint8)
+            self.known[entries] = np.array([self.number(entry) for entry in entries], np.uint16)
         return self.known[entries]
 
     def number(self, entry: bytes) -> int:
@@ -203,4 +203,7 @@ def pushed(table: Table, shift: int, begin: int) -> Table:
     """
     own = table.decoded + shift
     decoded = np.maximum(own, begin + np.arange(len(own)))
-    return table.retimed(decoded, np.maximum(own + table.offset, decoded), table.last_duration)
+    shown = own + table.offset
+    # Only those that were pushed: others may be shown before they are decoded.
+    shown = np.where(decoded > own, np.maximum(shown, decoded), shown)
+    return table.retimed(decoded, shown, table.last_duration)

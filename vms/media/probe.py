@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,10 @@ START_CODES = (b"\0\0\1", b"\0\0\0\1")
 
 # Clocks in files may start anywhere, but within thirty years.
 LONGEST_SECONDS = 30 * 366 * 86_400
+
+
+# A plan may hold thousands of tracks; a day of pictures in one file stays under this.
+MOST_KEPT = 3_000_000
 
 
 class UnreadableMedia(Exception):
@@ -69,15 +72,20 @@ class Track:
         self.time_base = time_base
         self.summary = summary
         self.load = load
+        self.loaded: Columns | None = None
 
     @classmethod
     def of_packets(cls, codec: str, config: str, time_base: Fraction, columns: Columns) -> Track:
         """Make a track of packets that are known already; there is at least one."""
         return cls(codec, config, time_base, summary_of(columns), lambda: columns)
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
-        return self.load()
+        """Its packets; kept from then on unless there are very many."""
+        columns = self.loaded or self.load()
+        if self.summary.count <= MOST_KEPT:
+            self.loaded = columns
+        return columns
 
     def __len__(self) -> int:
         return self.summary.count

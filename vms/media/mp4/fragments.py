@@ -176,14 +176,20 @@ def read_run(
     return Run(flags, at, decoded, own, first_flags, rows)
 
 
-def table_of(found: Sequence[Run]) -> Table:
-    """Put the runs of one track into one table; a sample lasts until the next run begins."""
+def table_of(found: Sequence[Run]) -> tuple[Table, bool]:
+    """Put the runs of one track into one table; a sample lasts until the next run begins.
+
+    A run whose clock goes back behind its predecessor ends the table; says if all went in.
+    """
     counts = np.array([len(run.rows) for run in found], np.int64)
     first = np.cumsum(counts) - counts
     begins = np.array([run.decoded for run in found], np.int64)
     duration = joined(found, "duration", 0x100)
     ends = begins + np.add.reduceat(duration, first)
     duration[first[1:] - 1] += begins[1:] - ends[:-1]
+    back = np.flatnonzero(duration[first[1:] - 1] < 0)
+    if len(back):
+        return table_of(found[: int(back[0]) + 1])[0], False
     step_count, step_ticks = runs(duration)
     shift_count, shift_ticks = shifts(offsets(found))
     flags = joined(found, "flags", 0x400)
@@ -191,7 +197,7 @@ def table_of(found: Sequence[Run]) -> Table:
         if run.first_flags is not None:
             flags[first[index]] = run.first_flags
     sync = flags & NOT_SYNC == 0
-    return Table(
+    table = Table(
         size=joined(found, "size", 0x200).astype(np.uint32),
         decoded_from=int(begins[0]),
         step_count=step_count,
@@ -203,6 +209,7 @@ def table_of(found: Sequence[Run]) -> Table:
         chunk_count=counts,
         chunk_entry=np.array([run.own.entry for run in found], np.int64),
     )
+    return table, True
 
 
 def joined(found: Sequence[Run], name: str, flag: int) -> Ints:

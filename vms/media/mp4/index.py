@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,9 +27,12 @@ from vms.media.mp4.atoms import (
 )
 from vms.media.mp4.fragments import Fragments, read_defaults, table_of
 from vms.media.mp4.summary import Summary, summarise
-from vms.media.mp4.table import Spans, Table, join_samples, pack, spans_of
+from vms.media.mp4.table import Ints, Spans, Table, join_samples, pack, spans_of
 from vms.media.mp4.tables import most_samples, read_tables
 
+MOST_ENTRIES = 1000
+# So many pictures' times are kept of a file that is summed up: four hours of them.
+MOST_TIMES = 400_000
 # An index larger than this is no camera's segment; a forged size must not fill memory.
 LARGEST_INDEX = 256 * 2**20
 KINDS = {b"vide": "video", b"soun": "audio"}
@@ -79,11 +82,17 @@ class FileIndex:
 
 @dataclass(frozen=True, slots=True)
 class Summaries:
-    """The tracks of a file by kind, their ticks a second, and how many seconds it is shown."""
+    """The tracks of a file by kind, their ticks a second, and how many seconds it is shown.
+
+    `scale` is the movie's own ticks a second. `shown_at` are the ticks at which the pictures are
+    shown, in decode order; None for so many that they would fill memory.
+    """
 
     tracks: dict[str, Summary]
     timescales: dict[str, int]
+    scale: int
     length: Fraction
+    shown_at: Ints | None
 
 
 @dataclass
@@ -143,6 +152,7 @@ def read_summaries(path: Path) -> Summaries:
 
 def sum_up(file: int, movie: Top, size: int) -> Summaries:
     scale, ticks = 0, 0
+    shown_at: Ints | None = None
     tracks: dict[str, Summary] = {}
     timescales: dict[str, int] = {}
     for box in boxes(file, movie.body, movie.end):
@@ -156,9 +166,11 @@ def sum_up(file: int, movie: Top, size: int) -> Summaries:
                 raise Malformed("a sample beyond the end of the file")
             tracks[track.kind] = summarise(track.table, track.origin, track.length)
             timescales[track.kind] = track.timescale
+            if track.kind == "video" and len(track.table) <= MOST_TIMES:
+                shown_at = track.table.decoded + track.table.offset - track.origin
     if scale == 0:
         raise Malformed("a clock that stands still")
-    return Summaries(tracks, timescales, Fraction(ticks, scale))
+    return Summaries(tracks, timescales, scale, Fraction(ticks, scale), shown_at)
 
 
 def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
@@ -184,7 +196,8 @@ def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
     for number_, track in tracks.items():
         table = track.table
         if number_ in fragments.runs:
-            table = with_fragments(table, table_of(fragments.runs[number_]))
+            found, is_all = table_of(fragments.runs[number_])
+            table, cut = with_fragments(table, found), cut or not is_all
         kept = whole(table, size)
         cut = cut or kept < len(table)
         by_kind.setdefault(track.kind, finished(track, table.part(0, kept)))
@@ -211,15 +224,20 @@ def finished(track: Track, table: Table) -> TrackIndex:
     Raises:
         Malformed: a sample refers to a sample entry that is not there.
     """
+    entries = track.entries
     if len(table):
         least, most = int(table.chunk_entry.min()), int(table.chunk_entry.max())
-        if least < 0 or most >= len(track.entries):
+        if least < 0 or most >= len(entries):
             raise Malformed("a sample entry that is not there")
+    if len(table) and len(entries) > 1:
+        used, numbers = np.unique(table.chunk_entry, return_inverse=True)
+        entries = tuple(entries[number] for number in used)
+        table = replace(table, chunk_entry=numbers)
     summary = summarise(table, track.origin, track.length)
     return TrackIndex(
         track.kind,
         track.timescale,
-        track.entries,
+        entries,
         track.origin,
         track.length,
         summary,
@@ -285,9 +303,10 @@ def read_movie_track(body: memoryview, movie_scale: int, limit: int) -> Track | 
 
 def read_entries(box: memoryview) -> tuple[bytes, ...]:
     """Read the sample entries of an `stsd` box (8.5.2), each as the whole box."""
-    return tuple(
-        (len(body) + 8).to_bytes(4, "big") + kind + bytes(body) for kind, body in children(box[8:])
-    )
+    entries = list(children(box[8:]))
+    if len(entries) > MOST_ENTRIES:
+        raise Malformed("more sample entries than any recording has")
+    return tuple((len(body) + 8).to_bytes(4, "big") + kind + bytes(body) for kind, body in entries)
 
 
 def read_edits(body: memoryview, timescale: int, movie_scale: int) -> tuple[int, int | None]:

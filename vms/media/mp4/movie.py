@@ -17,6 +17,7 @@ from io import BytesIO
 
 import numpy as np
 
+from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.table import NO_TICKS, Array, Table, starts
 
 # A piece of the header as it will be written; tables stay arrays until they are.
@@ -25,6 +26,7 @@ Piece = bytes | Array
 EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 WIDE_FROM = 2**32
 WIDE = 8
+LEAST_VALUE, MOST_VALUE = -(2**31), 2**32 - 1
 MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 UNDETERMINED = 0x55C4
 HANDLERS = {"video": b"vide", "audio": b"soun"}
@@ -218,10 +220,15 @@ def pairs(count: Array, value: Array) -> tuple[bytes, Array]:
     """Write runs as (how many, which) rows, negative values in two's complement.
 
     Runs of the same value that follow one another become one.
+
+    Raises:
+        Malformed: a value does not fit into 32 bits.
     """
     first = starts(value[1:] == value[:-1]) if len(value) else NO_TICKS
     table = np.empty((len(first), 2), ">u4")
     if len(first):
+        if int(value.min()) < LEAST_VALUE or int(value.max()) > MOST_VALUE:
+            raise Malformed("a duration that no file can hold")
         table[:, 0] = np.add.reduceat(count, first, dtype=np.int64)
         table[:, 1] = value[first].astype(np.int64) & 0xFFFFFFFF
     return struct.pack(">I", len(table)), table

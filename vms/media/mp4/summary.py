@@ -58,8 +58,16 @@ def summarise(table: Table, origin: int, length: int | None) -> Summary:
 
 
 def hidden_samples(at: Ints, duration: Ints, length: int | None) -> NDArray[np.bool_]:
-    """Say which samples, shown *at* for *duration*, an edit list of *length* ticks hides."""
-    hidden = at + duration <= 0
+    """Say which samples, shown *at*, an edit list of *length* ticks hides.
+
+    Each is on screen until the next is shown, whatever lies between in decode order; the last one
+    for its *duration*.
+    """
+    order = np.argsort(at, kind="stable")
+    until = np.empty_like(at)
+    until[order[:-1]] = at[order[1:]]
+    until[order[-1]] = at[order[-1]] + duration[order[-1]]
+    hidden = until <= 0
     return hidden if length is None else hidden | (at >= length)
 
 

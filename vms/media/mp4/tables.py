@@ -18,7 +18,10 @@ Boxes = dict[bytes, memoryview]
 
 
 def most_samples(file_size: int) -> int:
-    """Return how many samples a file of that size may claim to have."""
+    """Return how many samples a track of a file of that size may claim to have.
+
+    Uncompressed sound has a sample a byte.
+    """
     return min(MOST_SAMPLES, file_size + EMPTY_SAMPLES)
 
 
