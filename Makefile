@@ -38,8 +38,12 @@ demo: $(RUN_STAMP) ## show the product at work, then stay up; ONCE=1 ends after 
 test: $(DEV_STAMP) ## run all tests; says why one is skipped, for want of a service
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-test-postgres: $(DEV_STAMP) ## run all tests on a throwaway PostgreSQL server
-	$(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+# What never meets a database has nothing to find out there.
+WITHOUT_DATABASE := tests/media tests/browser tests/exports/matrix tests/exports/test_containers.py
+
+test-postgres: $(DEV_STAMP) ## run all tests that use the database on a throwaway PostgreSQL server
+	$(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) --dist loadgroup \
+		$(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
 
 check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and docs
 	$(BIN)/ruff format --check .
