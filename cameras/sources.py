@@ -10,10 +10,11 @@ NETWORK = frozenset({"rtsp", "rtsps", "http", "https"})
 LONGEST = 1000
 HIDDEN = "***"
 
-# Cameras that take them as parameters, in the query or in the middle of the path.
+# Cameras that take them as parameters, in the query or in the middle of the path, under names of
+# their makers' own: loginpas, userpwd, authbasic. Some harmless ones (design) are hidden too.
 PARAMETERS = re.compile(
-    r"(?i)(?<![a-z0-9])(user|username|usr|login|password|passwd|passw|pass|pwd|psw|pw|token|access_token"
-    r"|auth|key|apikey|api_key|secret|ticket|sign|signature)=[^&;/?#]*"
+    r"(?i)(?<![a-z0-9])([a-z0-9_]*(?:user|usr|login|account|pass|pwd|psw|auth|token|secret|ticket"
+    r"|sign|session)[a-z0-9_]*|(?:[a-z0-9]*_)?(?:api|app|access|stream)?key|pw|sid)=[^&;/?#]*"
 )
 
 

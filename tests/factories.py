@@ -114,6 +114,7 @@ def finish(
     job.size, job.sha256 = len(content), hashlib.sha256(content).hexdigest()
     job.duration = job.end - job.begin
     job.coverage = {"asked": span, "delivered": span, "gaps": list(gaps)}
+    job.mode, job.engine = "copy", "splice"
     job.finished_at, job.expires_at = now, now + settings.EXPORT_TTL
     job.save()
     return job

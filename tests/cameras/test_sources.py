@@ -59,6 +59,12 @@ def test_refuses_an_address_without_repeating_it(url, cure):
         ("rtsp://a:p?w#@10.0.0.1/", "rtsp://10.0.0.1/"),
         ("http://h/x?user=u&pwd=s3cret&channel=2", "http://h/x?user=***&pwd=***&channel=2"),
         ("rtsp://h/user=u_password=s3cret_channel=1.sdp", "rtsp://h/user=***"),
+        ("http://h/v.cgi?loginuse=adm&loginpas=s3cret", "http://h/v.cgi?loginuse=***&loginpas=***"),
+        (
+            "http://h/v?userpwd=s&account=a&authbasic=b",
+            "http://h/v?userpwd=***&account=***&authbasic=***",
+        ),
+        ("http://h/v?session_id=1&sid=2", "http://h/v?session_id=***&sid=***"),
         ("rtsp://h/monkey=1", "rtsp://h/monkey=1"),
         ("file:///srv/a@b.mp4", "file:///srv/a@b.mp4"),
         ("demo:", "demo:"),

@@ -210,6 +210,8 @@ def test_gives_what_is_added_its_types(api, alice, yard):
         "coverage": dict,
         "warnings": list,
         "cut": str,
+        "mode": str,
+        "engine": str,
     }
     assert FORMATS["timestamp"].fullmatch(record["expires_at"])
     assert set(record["coverage"]) == {"asked", "delivered", "gaps"}
