@@ -22,7 +22,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres check bench format lock
+.PHONY: help setup run demo test test-postgres check bench bench-api format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,6 +57,9 @@ check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and
 # ARGS="exports --only '1 h'", ARGS="rows"; see docs/benchmarks.md. Footage is kept in BENCH_DIR.
 bench: $(DEV_STAMP) ## measure exports, planning, memory, indexing and the index's queries
 	$(BIN)/python -m bench $(ARGS)
+
+bench-api: $(DEV_STAMP) ## measure lists of a million downloads, and files beside nginx
+	$(BIN)/python -m bench api storage $(ARGS)
 
 format: $(DEV_STAMP) ## put the code into its format
 	$(BIN)/ruff format .

@@ -2,148 +2,241 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.paginator import Paginator
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from cameras.archive.folders import layout_of
-from cameras.archive.layout import BadLayout
+from cameras.admin_coverage import draw_bar, recorded_ticks
+from cameras.admin_forms import StreamForm
+from cameras.admin_recording import RecordingFilter, recording_of
 from cameras.models import ArchiveFolder, Camera, CameraAccess, CameraGroup, Segment, Stream
-from cameras.sources import BadSource, check_source_url, shown_url
+from cameras.sources import shown_url
+from vms.accounts.admin_lists import (
+    NOTHING,
+    GrowingAdmin,
+    LookedAt,
+    OperatorAdmin,
+    few,
+    read_day,
+    read_number,
+    users_like,
+)
+
+MEASURED = ("status", "has_sound", "width", "height", "disconnections_count")
+STREAM_FIELDS = ("camera", "type", "url", "is_enabled", "uuid", *MEASURED, "segments", "folders")
 
 
-class StreamForm(forms.ModelForm):
-    """Shows the address without its credentials; left as it is shown, they stay as they were."""
-
-    class Meta:
-        model = Stream
-        fields = ("camera", "type", "url", "is_enabled", "status")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.stored_url = self.instance.url
-        self.initial["url"] = shown_url(self.stored_url)
-        self.fields["url"].help_text = (
-            "rtsp:, http:, file: or demo:; empty: not recorded. User and password are kept but "
-            "not shown; after a change, write them again."
-        )
-
-    def clean_url(self) -> str:
-        url = str(self.cleaned_data["url"]).strip()
-        if url == shown_url(self.stored_url):
-            return str(self.stored_url)
-        try:
-            check_source_url(url)
-        except BadSource as error:
-            raise forms.ValidationError(str(error)) from error
-        return url
+def listed(page: str, condition: str, value: Any, text: str = "Show") -> SafeString:
+    """Link to the rows of another page that belong to this one."""
+    address = reverse(f"admin:{page}_changelist")
+    return format_html('<a href="{}?{}={}">{}</a>', address, condition, value, text)
 
 
-class ArchiveFolderForm(forms.ModelForm):
-    class Meta:
-        model = ArchiveFolder
-        fields = ("stream", "path", "layout", "is_watched")
-
-    def clean_layout(self) -> str:
-        layout = str(self.cleaned_data["layout"])
-        try:
-            layout_of(ArchiveFolder(layout=layout))
-        except BadLayout as error:
-            raise forms.ValidationError(str(error)) from error
-        return layout
-
-
-class BoundedPaginator(Paginator):
-    """Counts only so far as somebody would turn pages; a full count reads the whole table."""
-
-    MOST = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows[: self.MOST].count())
+def cameras_like(word: str, request: HttpRequest) -> list[Any]:
+    """Find the ids of the cameras whose name holds *word*."""
+    cameras = Camera.objects.filter(name__icontains=word)
+    return few(cameras, f"cameras match {word!r}", request)
 
 
 class StreamInline(admin.TabularInline):
     model = Stream
     form = StreamForm
     fields = ("type", "url", "is_enabled", "status")
+    readonly_fields = ("status", "address")
+    show_change_link = True
     extra = 0
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show those who may only look the address without its credentials too."""
+        fields = super().get_fields(request, obj)
+        return fields if self.has_change_permission(request, obj) else without_url(fields)
 
-class CameraAccessInline(admin.TabularInline):
-    model = CameraAccess
-    raw_id_fields = ("user",)
-    extra = 0
+    @admin.display
+    def address(self, stream: Stream) -> str:
+        return shown_url(stream.url)
+
+
+def without_url(fields: Any) -> list[Any]:
+    return ["address" if name == "url" else name for name in fields]
 
 
 @admin.register(CameraGroup)
-class CameraGroupAdmin(admin.ModelAdmin):
+class CameraGroupAdmin(OperatorAdmin):
     list_display = ("name", "parent")
     list_select_related = ("parent",)
     search_fields = ("name",)
+    autocomplete_fields = ("parent",)
+
+
+class CameraList(ChangeList):
+    """Asks once what the whole page's streams have recorded."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        cameras: list[Any] = list(self.result_list)
+        streams = [stream.pk for camera in cameras for stream in camera.streams.all()]
+        recorded = recorded_ticks(streams, timezone.now())
+        for camera in cameras:
+            ticks = (recorded[stream.pk] for stream in camera.streams.all())
+            camera.recorded_ticks = set().union(*ticks)
+        self.result_list = cameras
 
 
 @admin.register(Camera)
-class CameraAdmin(admin.ModelAdmin):
-    list_display = ("name", "id", "uuid", "group", "is_public", "archive_storage_days")
-    list_filter = ("is_public", "group")
+class CameraAdmin(OperatorAdmin):
+    list_display = ("name", "id", "group", "recording", "last_24_hours", "is_public", "days")
+    list_filter = ("is_public", RecordingFilter)
+    lookups = ("group__id__exact",)
     list_select_related = ("group",)
-    search_fields = ("name", "uuid")
-    inlines = (StreamInline, CameraAccessInline)
+    list_per_page = 25
+    search_fields = ("name", "uuid", "group__name")
+    search_help_text = "A part of the name, of the group's name or of the UUID"
+    autocomplete_fields = ("group",)
+    readonly_fields = ("access", "created_at", "updated_at")
+    inlines = (StreamInline,)
+    goes_along = "with its streams, access and the index of its archive; files stay on the disk"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
+        streams = Prefetch("streams", Stream.objects.defer("url"))
+        return super().get_queryset(request).prefetch_related(streams)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002 - Django's signature
+        return CameraList
+
+    @admin.display
+    def recording(self, camera: Camera) -> str:
+        """Say of each stream how its recording goes."""
+        words = (f"{stream.type}: {recording_of(stream)}" for stream in camera.streams.all())
+        return ", ".join(words) or "no stream"
+
+    @admin.display(description="last 24 hours")
+    def last_24_hours(self, camera: Any) -> SafeString:
+        return draw_bar(camera.recorded_ticks)
+
+    @admin.display(ordering="archive_storage_days")
+    def days(self, camera: Camera) -> str:
+        """Say how long its footage is kept."""
+        if camera.archive_storage_days is None:
+            return "as set for all"
+        return f"{camera.archive_storage_days}" if camera.archive_storage_days else "for ever"
+
+    @admin.display(description="who may see it")
+    def access(self, camera: Camera) -> SafeString:
+        return listed("cameras_cameraaccess", "camera__id__exact", camera.pk)
 
 
 @admin.register(Stream)
-class StreamAdmin(admin.ModelAdmin):
+class StreamAdmin(OperatorAdmin):
     form = StreamForm
-    list_display = ("camera", "type", "address", "is_enabled", "status", "disconnections_count")
+    list_display = (
+        "camera",
+        "id",
+        "type",
+        "address",
+        "is_enabled",
+        "status",
+        "disconnections_count",
+    )
     list_filter = ("type", "is_enabled", "status")
     list_select_related = ("camera",)
     search_fields = ("camera__name",)
-    raw_id_fields = ("camera",)
+    autocomplete_fields = ("camera",)
+    readonly_fields = ("address", "uuid", *MEASURED, "segments", "folders")
+    goes_along = "with the index of its archive; files stay on the disk"
 
     @admin.display(description="address")
     def address(self, stream: Stream) -> str:
         return shown_url(stream.url)
 
+    @admin.display
+    def segments(self, stream: Stream) -> SafeString:
+        return listed("cameras_segment", "stream__id__exact", stream.pk)
+
+    @admin.display(description="archive folders")
+    def folders(self, stream: Stream) -> SafeString:
+        return listed("cameras_archivefolder", "stream__id__exact", stream.pk)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show those who may only look the address without its credentials too."""
+        fields = STREAM_FIELDS
+        may_write = obj is None or self.has_change_permission(request, obj)
+        return fields if may_write else without_url(fields)
+
 
 @admin.register(CameraAccess)
-class CameraAccessAdmin(admin.ModelAdmin):
+class CameraAccessAdmin(GrowingAdmin):
     list_display = ("user", "camera", "status", "created_at")
-    list_filter = ("status",)
+    lookups = ("user__id__exact", "camera__id__exact")
     list_select_related = ("user", "camera")
-    search_fields = ("user__login", "camera__name")
-    raw_id_fields = ("user", "camera")
+    ordering = ("-pk",)
+    search_help_text = "A part of the login or name of a user, or of the name of a camera"
+    autocomplete_fields = ("user", "camera")
+
+    def is_name(self, text: str) -> bool:
+        return Camera.objects.filter(name__icontains=text).exists() or super().is_name(text)
+
+    def find(self, word: str, request: HttpRequest) -> Q:
+        users, cameras = users_like(word, request), cameras_like(word, request)
+        return Q(user_id__in=users) | Q(camera_id__in=cameras)
 
 
 @admin.register(ArchiveFolder)
-class ArchiveFolderAdmin(admin.ModelAdmin):
-    form = ArchiveFolderForm
+class ArchiveFolderAdmin(LookedAt, OperatorAdmin):
+    """Where its files lie is what the index was made from, so it is not typed anew.
+
+    Deleting one forgets what was indexed of it; its files stay.
+    """
+
     list_display = ("stream", "path", "layout", "is_own", "is_watched", "scanned_at")
     list_filter = ("is_own", "is_watched")
+    lookups = ("stream__id__exact",)
     list_select_related = ("stream",)
-    raw_id_fields = ("stream",)
-    readonly_fields = ("is_own",)  # retention deletes in own folders, so no slip may make one
+    search_fields = ("path", "stream__camera__name")
+    actions = ("watch", "stop_watching")
+
+    @admin.action(description="Scan the selected folders again and again", permissions=["act"])
+    def watch(self, request: HttpRequest, folders: QuerySet[ArchiveFolder]) -> None:
+        self.message_user(request, f"Folders watched: {folders.update(is_watched=True)}.")
+
+    @admin.action(description="Stop scanning the selected folders", permissions=["act"])
+    def stop_watching(self, request: HttpRequest, folders: QuerySet[ArchiveFolder]) -> None:
+        count = folders.update(is_watched=False)
+        self.message_user(request, f"Folders not watched any more: {count}.")
 
 
 @admin.register(Segment)
-class SegmentAdmin(admin.ModelAdmin):
+class SegmentAdmin(LookedAt, GrowingAdmin):
     """To look at: rows are made by scans and recorders. Nothing here counts millions of rows."""
 
-    list_display = ("stream_id", "begin", "end", "video_codec", "audio_codec", "size")
-    list_filter = ("stream",)
-    ordering = ("stream_id", "begin")
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    raw_id_fields = ("stream", "folder")
-    list_per_page = 50
+    rows_stay = True
+    list_display = ("stream_id", "camera", "begin", "end", "video_codec", "audio_codec", "size")
+    lookups = ("stream__id__exact",)
+    list_select_related = ("stream__camera",)
+    ordering = ("-stream_id", "-begin", "-pk")
+    search_help_text = "The number of a stream, and if you like a day: 12 2026-03-10"
 
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
+    def find(self, word: str, request: HttpRequest) -> Q:
+        if (number := read_number(word)) is not None:
+            return Q(stream_id=number)
+        if day := read_day(word):
+            return Q(begin__gte=day[0], begin__lt=day[1]) if names_stream(request) else NOTHING
+        return NOTHING
 
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
+    @admin.display
+    def camera(self, segment: Segment) -> str:
+        return segment.stream.camera.name
+
+
+def names_stream(request: HttpRequest) -> bool:
+    """Say whether the list is narrowed to a stream: only then an index knows the days."""
+    words = request.GET.get("q", "").split()
+    return "stream__id__exact" in request.GET or any(
+        read_number(word) is not None for word in words
+    )

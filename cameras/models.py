@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -11,6 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from cameras.timeline import Interval
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 class CameraGroup(models.Model):
@@ -151,10 +153,11 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Segments with at least an instant in *interval*, by begin.
 
         *longest* is the stream's longest segment: it bounds how far back one can begin, so the
-        index on (stream, begin) answers without reading the stream's whole past.
+        index answers without reading the stream's whole past.
         """
+        since = interval.begin - min(longest, interval.begin - EARLIEST)
         return self.filter(
-            begin__lt=interval.end, begin__gt=interval.begin - longest, end__gt=interval.begin
+            begin__lt=interval.end, begin__gt=since, end__gt=interval.begin
         ).order_by("begin", "id")
 
 
@@ -189,7 +192,8 @@ class Segment(models.Model):
                 condition=Q(end__gt=models.F("begin")), name="segment_has_length"
             ),
         )
-        indexes = (models.Index(fields=["stream", "begin"], name="segment_stream_begin"),)
+        # `end` is in it so that what is recorded is told from the index alone.
+        indexes = (models.Index(fields=["stream", "begin", "end"], name="segment_stream_span"),)
 
     def __str__(self) -> str:
         return f"{self.stream_id} {self.begin:%Y-%m-%d %H:%M:%S}"

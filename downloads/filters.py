@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 from django.http import QueryDict
 from rest_framework import serializers
 
 from downloads.models import STATUS, Download, DownloadQuerySet
 from downloads.serializers import camera_id_field
 from exports.models import ExportJob
+from vms.accounts.models import User
 from vms.api.dates import ZonedDateTimeField
 from vms.api.errors import InvalidData
 from vms.api.pagination import page_errors
+
+UNKNOWN_USER = "There is no such user."
 
 
 class FilterSerializer(serializers.Serializer):
@@ -33,8 +36,38 @@ class FilterSerializer(serializers.Serializer):
         }
 
 
-def narrow(downloads: DownloadQuerySet, query: QueryDict, now: datetime) -> DownloadQuerySet:
-    """Apply the filters of a query string; an empty one counts as absent.
+class OperatorFilterSerializer(FilterSerializer):
+    """The query of operators, who see everybody's."""
+
+    user_id = serializers.IntegerField(
+        required=False, min_value=1, max_value=BigIntegerField.MAX_BIGINT
+    )
+
+
+class OwnFilterSerializer(OperatorFilterSerializer):
+    """The query of everybody else: their own downloads, or those of one of their sub-users.
+
+    Needs `context={"user": user}`. Unknown and foreign users look alike.
+    """
+
+    def validate_user_id(self, user_id: int) -> int:
+        user = self.context["user"]
+        if user_id != user.pk and not user.sub_users.filter(pk=user_id).exists():
+            raise serializers.ValidationError(UNKNOWN_USER)
+        return user_id
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"user_id": self.context["user"].pk, **attrs}
+
+
+def narrow(
+    downloads: DownloadQuerySet,
+    query: QueryDict,
+    now: datetime,
+    form: type[FilterSerializer] = FilterSerializer,
+    user: User | None = None,
+) -> DownloadQuerySet:
+    """Apply the filters of a query string that *user* sent; an empty one counts as absent.
 
     Raises:
         InvalidData: with every wrong key, those of the page too.
@@ -42,7 +75,7 @@ def narrow(downloads: DownloadQuerySet, query: QueryDict, now: datetime) -> Down
     data: dict[str, Any] = {key: value for key, value in query.items() if value != ""}
     ids = query.getlist("ids[]") + query.getlist("ids")
     data = {**data, "ids": ids} if ids else data
-    serializer = FilterSerializer(data=data)
+    serializer = form(data=data, context={"user": user})
     serializer.is_valid()
     if errors := {**serializer.errors, **page_errors(query)}:
         raise InvalidData(errors)
@@ -51,6 +84,8 @@ def narrow(downloads: DownloadQuerySet, query: QueryDict, now: datetime) -> Down
         downloads = downloads.filter(created_at__gte=wanted["from"])
     if "to" in wanted:
         downloads = downloads.filter(created_at__lte=wanted["to"])
+    if "user_id" in wanted:
+        downloads = downloads.of(wanted["user_id"])
     if "ids" in wanted:
         downloads = downloads.filter(stream__camera_id__in=wanted["ids"])
     if "search" in wanted:
@@ -78,4 +113,19 @@ def has_status(status: str, now: datetime) -> Q:
 
 def history(user_id: int) -> DownloadQuerySet:
     """A user's downloads, newest first, with what a record shows."""
-    return Download.objects.of(user_id).with_related().order_by("-created_at", "id")
+    return histories().of(user_id)
+
+
+def histories() -> DownloadQuerySet:
+    """All downloads, newest first, with what a record shows."""
+    return Download.objects.with_related().order_by("-created_at", "id")
+
+
+def everybodys_history() -> DownloadQuerySet:
+    """All downloads, newest first, with what a record of the Admin API shows."""
+    return (
+        Download.objects.with_related()
+        .select_related("stream__camera")
+        .prefetch_related("stream__camera__streams")
+        .order_by("-created_at", "id")
+    )

@@ -34,7 +34,7 @@ class DownloadQuerySet(models.QuerySet["Download"]):
         return self.select_related("job", "stream", "user")
 
     def of(self, user_id: int) -> DownloadQuerySet:
-        """Lines of the user's own history; nobody sees another's, a parent neither."""
+        """Lines of this user's own history."""
         return self.filter(user_id=user_id)
 
     def in_progress(self) -> DownloadQuerySet:

@@ -47,6 +47,8 @@ class RecordSerializer(serializers.Serializer):
     coverage = CoverageSerializer(allow_null=True)
     warnings = serializers.ListField(child=serializers.CharField())
     cut = serializers.CharField()
+    mode = serializers.CharField(allow_null=True)
+    engine = serializers.CharField(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of Python, so these two cannot be class attributes.
@@ -75,3 +77,26 @@ class ListedRecordSerializer(RecordSerializer):
     attributes = serializers.ListField(child=serializers.CharField())
     stream = StreamSerializer(allow_null=True)
     user = UserSerializer()
+
+
+class CodecsSerializer(serializers.Serializer):
+    video = serializers.ListField(child=serializers.CharField())
+    audio = serializers.ListField(child=serializers.CharField())
+
+
+class ExpectedCoverageSerializer(CoverageSerializer):
+    delivered = SpanSerializer(allow_null=True)
+
+
+class EstimateSerializer(serializers.Serializer):
+    """What an order would make of one camera."""
+
+    camera_id = serializers.IntegerField()
+    stream_id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+    coverage = ExpectedCoverageSerializer()
+    gaps = SpanSerializer(many=True)
+    size = serializers.IntegerField(help_text="bytes, about")
+    duration = serializers.FloatField(help_text="seconds, about")
+    codecs = CodecsSerializer()
+    refusal = ReasonSerializer(allow_null=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import BigIntegerField
 from rest_framework import serializers
 
-from cameras.access import blocked_ids, streams_for, visible_cameras
+from cameras.access import StreamChoice, blocked_ids, streams_for, visible_cameras
 from cameras.models import Camera, Stream
 from cameras.timeline import Interval
 from downloads.models import Download
@@ -32,9 +32,11 @@ NO_FOOTAGE = "There is no recorded archive in this interval."
 Errors = dict[str, Any]
 
 
-def camera_id_field() -> serializers.IntegerField:
+def camera_id_field(*, is_required: bool = True) -> serializers.IntegerField:
     """Read the id of a camera; one that no database can hold is an unknown camera."""
     return serializers.IntegerField(
+        required=is_required,
+        allow_null=not is_required,
         min_value=1,
         max_value=BigIntegerField.MAX_BIGINT,
         error_messages={"min_value": UNKNOWN_CAMERA, "max_value": UNKNOWN_CAMERA},
@@ -143,7 +145,7 @@ class OrderSerializer(serializers.Serializer):
         blocked = blocked_ids(user, known)
         interval, chosen = values.get("interval"), {}
         if interval is not None:
-            chosen = streams_for(cameras.values(), interval, values.get("stream"))
+            chosen = self.choose_streams(cameras.values(), interval, values)
         values["streams"] = []
         for index, camera_id in enumerate(ids):
             key = f"ids.{index}"
@@ -155,19 +157,33 @@ class OrderSerializer(serializers.Serializer):
                 errors[key] = [BLOCKED_CAMERA]
             elif camera_id not in cameras:
                 errors[key] = [UNKNOWN_CAMERA]
-            elif interval is not None and not chosen[camera_id].has_footage:
+            elif interval is not None and not self.is_enough(chosen[camera_id]):
                 errors[key] = [NO_FOOTAGE]
             elif interval is not None:
                 values["streams"].append((cameras[camera_id], chosen[camera_id].stream))
         self.check_quota(len(ids), errors)
 
+    def choose_streams(
+        self, cameras: Iterable[Camera], interval: Interval, values: Mapping[str, Any]
+    ) -> dict[int, StreamChoice]:
+        return streams_for(cameras, interval, values.get("stream"))
+
+    def is_enough(self, choice: StreamChoice) -> bool:
+        """Say whether a camera with this choice of a stream may be asked for."""
+        return choice.has_footage
+
     def check_quota(self, asked: int, errors: Errors) -> None:
-        most = settings.VMS["VMS_EXPORT_MAX_ACTIVE"]
-        active = Download.objects.of(self.context["user"].pk).in_progress().count()
-        if active + asked > most:
-            errors.setdefault("ids", []).append(
-                f"At most {most} files may be in progress; {active} are. Wait for some to finish."
-            )
+        if message := over_quota(self.context["user"], asked):
+            errors.setdefault("ids", []).append(message)
+
+
+def over_quota(user: User, asked: int) -> str | None:
+    """Say why *user* may not have *asked* more files in progress; None when they may."""
+    most = settings.VMS["VMS_EXPORT_MAX_ACTIVE"]
+    active = Download.objects.of(user.pk).in_progress().count()
+    if active + asked <= most:
+        return None
+    return f"At most {most} files may be in progress; {active} are. Wait for some to finish."
 
 
 def refuse(errors: Errors) -> None:
@@ -179,14 +195,16 @@ def refuse(errors: Errors) -> None:
     raise InvalidData(errors)
 
 
-def order_of(user: User, data: Any, now: datetime) -> Order:
+def order_of(
+    user: User, data: Any, now: datetime, form: type[OrderSerializer] = OrderSerializer
+) -> Order:
     """Read the body of a request for files.
 
     Raises:
         InvalidData: with every wrong key. AccessBlocked: a camera is blocked for the user.
     """
     # Not is_valid: it would turn a blocked camera into any wrong value.
-    values = OrderSerializer(context={"user": user, "now": now}).run_validation(data)
+    values = form(context={"user": user, "now": now}).run_validation(data)
     return Order(
         interval=values["interval"],
         streams=tuple(values["streams"]),

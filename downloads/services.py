@@ -12,7 +12,7 @@ from django.http import Http404
 from kombu.exceptions import OperationalError
 
 from cameras.access import streams_for, visible_cameras
-from cameras.models import Camera, Stream
+from cameras.models import Stream
 from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import display_name
@@ -21,7 +21,7 @@ from downloads.serializers import NO_FOOTAGE, Order
 from downloads.tasks import generate_download
 from exports import states
 from exports.models import ExportJob
-from exports.orders import drop_file, is_there, options_of, order_job
+from exports.orders import drop_file, is_there, options_of, order_job, order_jobs
 from vms.accounts.models import User
 from vms.api.errors import InvalidData
 
@@ -35,59 +35,28 @@ def create_downloads(
     *, user: User, session_id: str, origin: str, order: Order, now: datetime
 ) -> list[Download]:
     """Create one record per camera, all or none; new jobs are queued on commit."""
+    interval, options = order.interval, order.options
     with transaction.atomic():
-        jobs = order_jobs(order, now)
-        return [
-            create_download(
+        streams = sorted((stream for _, stream in order.streams), key=lambda stream: stream.pk)
+        jobs = order_jobs(streams, interval, options, now)
+        downloads = Download.objects.bulk_create(
+            Download(
                 user=user,
                 session_id=session_id,
                 origin=origin,
-                camera=camera,
                 stream=stream,
                 job=jobs[stream.pk],
-                order=order,
-                now=now,
+                name=display_name(camera.name, interval.begin, interval.end, options.container),
+                type=options.container,
+                begin=interval.begin,
+                end=interval.end,
+                created_at=now,
             )
             for camera, stream in order.streams
-        ]
-
-
-def order_jobs(order: Order, now: datetime) -> dict[int, ExportJob]:
-    """Order the job of each stream, by its id.
-
-    Always in the same sequence: shared jobs stay locked, and two requests that lock them in
-    opposite ones would wait for each other.
-    """
-    streams = sorted((stream for _camera, stream in order.streams), key=lambda stream: stream.pk)
-    return {stream.pk: order_job(stream, order.interval, order.options, now) for stream in streams}
-
-
-def create_download(
-    *,
-    user: User,
-    session_id: str,
-    origin: str,
-    camera: Camera,
-    stream: Stream,
-    job: ExportJob,
-    order: Order,
-    now: datetime,
-) -> Download:
-    interval = order.interval
-    download = Download.objects.create(
-        user=user,
-        session_id=session_id,
-        origin=origin,
-        stream=stream,
-        job=job,
-        name=display_name(camera.name, interval.begin, interval.end, order.options.container),
-        type=order.options.container,
-        begin=interval.begin,
-        end=interval.end,
-        created_at=now,
-    )
-    attach(download, job, now)
-    return download
+        )
+        for download in downloads:
+            attach(download, download.job, now)
+    return downloads
 
 
 def attach(download: Download, job: ExportJob, now: datetime) -> None:

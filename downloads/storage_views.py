@@ -1,16 +1,20 @@
-"""Serving a finished file to whoever has its link, in constant memory."""
+"""Serving a finished file to whoever has its link: in constant memory, or by way of nginx."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 import structlog
 from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
 from django.http import (
     Http404,
     HttpRequest,
@@ -31,7 +35,8 @@ from exports.engines.containers import CONTAINERS
 
 log = structlog.get_logger(__name__)
 
-BLOCK = 2**19
+# So much, and what the connection buffers, is all that a slow reader costs.
+BLOCK = 2**18
 SECRET_FORM = re.compile(r"[A-Za-z0-9_-]{22}")
 CONTENT_TYPES = {name: one.mime for name, one in CONTAINERS.items()}
 
@@ -44,7 +49,8 @@ class StorageAway(Exception):
 async def serve_file(request: HttpRequest, secret: str, name: str) -> HttpResponseBase:  # noqa: ARG001 - the name is for people
     """Answer GET and HEAD of `/storage/<secret>/<name>`; `?inline=1` is for a player.
 
-    The link works exactly while the record says `is_file_exists`; afterwards it is unknown.
+    The link works exactly while the record says `is_file_exists`; afterwards it is unknown. Where
+    nginx sends the files, it is told which one: what it asks for is checked here all the same.
     """
     download = await find(secret)
     try:
@@ -53,41 +59,61 @@ async def serve_file(request: HttpRequest, secret: str, name: str) -> HttpRespon
         body = {"message": "The storage is away for the moment; try again later."}
         headers = {"Retry-After": "30"}
         return JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
-    etag = f'"{download.job.sha256[:32]}"'
-    modified_at = download.job.finished_at or download.created_at
-    headers = {
-        "Accept-Ranges": "bytes",
-        "ETag": etag,
-        "Last-Modified": http_date(modified_at.timestamp()),
-        "Cache-Control": "private, no-transform",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if matches_etag(request.headers.get("If-None-Match"), etag):
+    headers = validators(download)
+    if matches_etag(request.headers.get("If-None-Match"), headers["ETag"]):
         file.close()
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = CONTENT_TYPES.get(download.type, "application/octet-stream")
     headers["Content-Disposition"] = content_disposition(
         download.name, inline=request.GET.get("inline") == "1"
     )
+    if settings.VMS["VMS_STORAGE_DELIVERY"] == "x-accel":
+        file.close()
+        return hand_over(download, headers)
+    # Who reads slowly for hours must not hold one of the database's few connections meanwhile.
+    await sync_to_async(close_old_connections)()
+    return answer(request, download, file, size, headers)
+
+
+def validators(download: Download) -> dict[str, str]:
+    """Make the headers of every answer about a file that is there, 304 and 416 too."""
+    return {
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{download.job.sha256[:32]}"',
+        "Last-Modified": http_date(modified_at(download).timestamp()),
+        "Cache-Control": "private, no-transform",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def modified_at(download: Download) -> datetime:
+    return download.job.finished_at or download.created_at
+
+
+def hand_over(download: Download, headers: dict[str, str]) -> HttpResponse:
+    """Have nginx send the file: it answers ranges, HEAD and the length by itself, and says so."""
+    location = settings.VMS["VMS_STORAGE_LOCATION"] + quote(download.job.file)
+    told = {name: value for name, value in headers.items() if name != "Accept-Ranges"}
+    return HttpResponse(headers={**told, "X-Accel-Redirect": location})
+
+
+def answer(
+    request: HttpRequest,
+    download: Download,
+    file: BinaryIO,
+    size: int,
+    headers: dict[str, str],
+) -> HttpResponseBase:
+    """Answer 200 with the whole file, 206 with a part, 416; HEAD gets the headers alone."""
     try:
         wanted = None
-        if may_use_range(request.headers.get("If-Range"), etag, modified_at):
+        if_range = request.headers.get("If-Range")
+        if may_use_range(if_range, headers["ETag"], modified_at(download)):
             wanted = parse_range(request.headers.get("Range"), size)
     except Unsatisfiable:
         file.close()
         headers["Content-Range"] = f"bytes */{size}"
         return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
-    return answer(request, file, size, wanted, headers)
-
-
-def answer(
-    request: HttpRequest,
-    file: BinaryIO,
-    size: int,
-    wanted: ByteRange | None,
-    headers: dict[str, str],
-) -> HttpResponseBase:
-    """Answer 200 with the whole file or 206 with a part; HEAD gets the headers alone."""
     part = wanted or ByteRange(0, size)
     headers["Content-Length"] = str(part.end - part.begin)
     status = HTTPStatus.OK

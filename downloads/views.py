@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import BigIntegerField
@@ -14,11 +15,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from downloads import services
-from downloads.filters import history, narrow
+from downloads.estimates import estimate_all
+from downloads.filters import OwnFilterSerializer, histories, history, narrow
 from downloads.models import Download, DownloadQuerySet
-from downloads.schema import ListedRecordSerializer, RecordSerializer
+from downloads.schema import EstimateSerializer, ListedRecordSerializer, RecordSerializer
 from downloads.serializers import OrderSerializer, listed_record, order_of, record
-from vms.accounts.models import Session, User
+from vms.accounts.models import Scope, Session, User
 from vms.api.links import origin
 from vms.api.schema import StatusSerializer, refusals
 
@@ -30,17 +32,18 @@ FILTERS = [
     OpenApiParameter("ids[]", int, many=True, description="cameras"),
     OpenApiParameter("search", str, description="part of the name"),
 ]
+OWNER = OpenApiParameter("user_id", int, description="myself or one of my sub-users")
 
 
-class DownloadViewSet(GenericViewSet[Download]):
-    """Order files, follow them, let go of them. Somebody else's download looks like none."""
+class RecordViewSet(GenericViewSet[Download]):
+    """Show, repeat, cancel and delete one of the downloads that `get_queryset` gives."""
 
     serializer_class = ListedRecordSerializer
     lookup_value_regex = r"[0-9]+"
     queryset = Download.objects.none()
 
     def get_queryset(self) -> DownloadQuerySet:
-        return history(self.user.pk)
+        raise NotImplementedError
 
     @property
     def user(self) -> User:
@@ -53,58 +56,35 @@ class DownloadViewSet(GenericViewSet[Download]):
         return self.request.auth if isinstance(self.request.auth, Session) else None
 
     @extend_schema(
-        request=OrderSerializer,
-        responses={200: RecordSerializer(many=True), **refusals(400, 401, 403, 415, 422)},
+        parameters=[ID], responses={200: ListedRecordSerializer, **refusals(401, 403, 404)}
     )
-    def create(self, request: Request) -> Response:
-        """Order one file per camera; answers at once, the files are announced by push."""
-        now = timezone.now()
-        downloads = services.create_downloads(
-            user=self.user,
-            session_id=self.session.pk if self.session else "",
-            origin=origin(request),
-            order=order_of(self.user, request.data, now),
-            now=now,
-        )
-        return Response([record(item, now, origin(request)) for item in downloads])
-
-    @extend_schema(
-        parameters=FILTERS,
-        responses={200: ListedRecordSerializer(many=True), **refusals(401, 422)},
-    )
-    def list(self, request: Request) -> Response:
-        """List my downloads, newest first."""
-        found = narrow(self.get_queryset(), request.query_params, timezone.now())
-        page = self.paginate_queryset(found) or []
-        return self.get_paginated_response([self.listed(item) for item in page])
-
-    @extend_schema(parameters=[ID], responses={200: ListedRecordSerializer, **refusals(401, 404)})
     def retrieve(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - the router's names
-        """Show one of my downloads."""
+        """Show a download."""
         return Response(self.listed(self.find(pk)))
 
-    @extend_schema(parameters=[ID], responses={200: StatusSerializer, **refusals(401, 404)})
+    @extend_schema(parameters=[ID], responses={200: StatusSerializer, **refusals(401, 403, 404)})
     def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
-        """Remove a download from my history, and its file unless another record uses it."""
+        """Remove a download from the history, and its file unless another record uses it."""
         services.delete(self.find(pk), timezone.now())
         return Response({"status": "ok"})
 
     @extend_schema(
         parameters=[ID],
         request=None,
-        responses={200: ListedRecordSerializer, **refusals(401, 404, 422)},
+        responses={200: ListedRecordSerializer, **refusals(401, 403, 404, 422)},
     )
     @action(detail=True, methods=["post"])
     def repeat(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Make the file again, or keep it for another three hours."""
         download = self.find(pk)
-        services.repeat(download, self.user, timezone.now())
+        # Its owner gets the file: what they may not watch any more nobody repeats for them.
+        services.repeat(download, download.user, timezone.now())
         return Response(self.listed(download))
 
     @extend_schema(
         parameters=[ID],
         request=None,
-        responses={200: ListedRecordSerializer, **refusals(401, 404, 422)},
+        responses={200: ListedRecordSerializer, **refusals(401, 403, 404, 422)},
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:  # noqa: ARG002
@@ -113,8 +93,18 @@ class DownloadViewSet(GenericViewSet[Download]):
         services.cancel(download, timezone.now())
         return Response(self.listed(download))
 
+    def order(self, request: Request, form: type[OrderSerializer], now: datetime) -> list[Download]:
+        """Make the records the body asks for, in the sequence asked."""
+        return services.create_downloads(
+            user=self.user,
+            session_id=self.session.pk if self.session else "",
+            origin=origin(request),
+            order=order_of(self.user, request.data, now, form),
+            now=now,
+        )
+
     def find(self, pk: str) -> Download:
-        """Load one of my downloads; 404 for others, whether they exist or not."""
+        """Load one of the downloads; 404 for others, whether they exist or not."""
         largest = BigIntegerField.MAX_BIGINT
         is_id = len(pk) <= len(str(largest)) and int(pk) <= largest
         download = self.get_queryset().filter(pk=int(pk)).first() if is_id else None
@@ -124,3 +114,42 @@ class DownloadViewSet(GenericViewSet[Download]):
 
     def listed(self, download: Download) -> dict[str, Any]:
         return listed_record(download, timezone.now(), origin(self.request), self.session)
+
+
+class DownloadViewSet(RecordViewSet):
+    """Order files, follow them, let go of them. Somebody else's download looks like none."""
+
+    integration_scope = Scope.DOWNLOADS
+
+    def get_queryset(self) -> DownloadQuerySet:
+        return history(self.user.pk)
+
+    @extend_schema(
+        request=OrderSerializer,
+        responses={200: RecordSerializer(many=True), **refusals(400, 401, 403, 415, 422)},
+    )
+    def create(self, request: Request) -> Response:
+        """Order one file per camera; answers at once, the files are announced by push."""
+        now = timezone.now()
+        downloads = self.order(request, OrderSerializer, now)
+        return Response([record(item, now, origin(request)) for item in downloads])
+
+    @extend_schema(
+        request=OrderSerializer,
+        responses={200: EstimateSerializer(many=True), **refusals(400, 401, 403, 415, 422)},
+    )
+    @action(detail=False, methods=["post"])
+    def estimate(self, request: Request) -> Response:
+        """Tell what files an order would make, and why it would be refused; nothing is made."""
+        return Response(estimate_all(self.user, request.data, timezone.now()))
+
+    @extend_schema(
+        parameters=[*FILTERS, OWNER],
+        responses={200: ListedRecordSerializer(many=True), **refusals(401, 403, 422)},
+    )
+    def list(self, request: Request) -> Response:
+        """List my downloads, newest first; with `user_id` those of one of my sub-users."""
+        now = timezone.now()
+        found = narrow(histories(), request.query_params, now, OwnFilterSerializer, self.user)
+        page = self.paginate_queryset(found) or []
+        return self.get_paginated_response([self.listed(item) for item in page])

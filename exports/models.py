@@ -78,6 +78,8 @@ class ExportJob(models.Model):
         indexes = (
             models.Index(fields=["state", "expires_at"], name="job_state_expires"),
             models.Index(fields=["fingerprint"], name="job_fingerprint"),
+            models.Index(fields=["-created_at", "-id"], name="job_created"),
+            models.Index(fields=["state", "-created_at", "-id"], name="job_state_created"),
         )
 
     def __str__(self) -> str:

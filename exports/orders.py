@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -23,37 +24,61 @@ TRIES = 5
 
 
 def order_job(stream: Stream, interval: Interval, options: Options, now: datetime) -> ExportJob:
-    """Return the job that makes or made this very file; a new one is queued, not yet sent.
+    """Return the job that makes or made one file, as `order_jobs`."""
+    return order_jobs([stream], interval, options, now)[stream.pk]
 
-    Must be called in a transaction: the row of a shared job stays locked until its end, so that
-    nobody cancels it meanwhile for want of records that need it.
 
-    Two orders at the same moment end with the same job: the database holds the fingerprint of
-    live jobs unique, and the one who comes second takes the first one's.
+def order_jobs(
+    streams: Iterable[Stream], interval: Interval, options: Options, now: datetime
+) -> dict[int, ExportJob]:
+    """Return for each stream, by its id, the job that makes or made its file; new ones are queued.
+
+    Must be called in a transaction: the rows of shared jobs stay locked until its end, so that
+    nobody cancels them meanwhile for want of records that need them. They are locked in the order
+    of the streams: two orders with some in common do not wait for each other for ever.
+
+    Two orders at the same moment end with the same jobs: the database holds the fingerprint of
+    live jobs unique, and the one who comes second takes the first one's. The number of queries
+    does not depend on that of the streams, unless files turn out to be gone.
     """
-    span = f"{interval.begin.isoformat()}:{interval.end.isoformat()}"
-    fingerprint = f"{stream.pk}:{span}:{options.fingerprint}"
+    wanted = {fingerprint_of(stream, interval, options): stream for stream in streams}
     for _ in range(TRIES):
-        shared = shared_job(fingerprint, now)
-        if shared is not None:
-            return shared
+        shared = shared_jobs(wanted, now)
+        missing = [
+            new_job(stream, interval, options, fingerprint, now)
+            for fingerprint, stream in wanted.items()
+            if fingerprint not in shared
+        ]
         try:
             with transaction.atomic():
-                return ExportJob.objects.create(
-                    stream=stream,
-                    begin=interval.begin,
-                    end=interval.end,
-                    container=options.container,
-                    cut=options.cut,
-                    gaps=options.gaps,
-                    transcode=options.transcode,
-                    fingerprint=fingerprint,
-                    created_at=now,
-                    queued_at=now,
-                )
+                made = ExportJob.objects.bulk_create(missing)
         except IntegrityError:
             continue
-    raise IntegrityError("a job could neither be shared nor made")
+        found = {**shared, **{job.fingerprint: job for job in made}}
+        return {stream.pk: found[fingerprint] for fingerprint, stream in wanted.items()}
+    raise IntegrityError("jobs could neither be shared nor made")
+
+
+def fingerprint_of(stream: Stream, interval: Interval, options: Options) -> str:
+    span = f"{interval.begin.isoformat()}:{interval.end.isoformat()}"
+    return f"{stream.pk}:{span}:{options.fingerprint}"
+
+
+def new_job(
+    stream: Stream, interval: Interval, options: Options, fingerprint: str, now: datetime
+) -> ExportJob:
+    return ExportJob(
+        stream=stream,
+        begin=interval.begin,
+        end=interval.end,
+        container=options.container,
+        cut=options.cut,
+        gaps=options.gaps,
+        transcode=options.transcode,
+        fingerprint=fingerprint,
+        created_at=now,
+        queued_at=now,
+    )
 
 
 def options_of(job: ExportJob) -> Options:
@@ -61,27 +86,35 @@ def options_of(job: ExportJob) -> Options:
     return Options(job.container, Cut(job.cut), Gaps(job.gaps), job.transcode)
 
 
-def shared_job(fingerprint: str, now: datetime) -> ExportJob | None:
-    """Find a live job to share; one that is ready only by the letter is moved out of the way.
+def shared_jobs(fingerprints: Iterable[str], now: datetime) -> dict[str, ExportJob]:
+    """Find live jobs to share, by fingerprint, and lock them."""
+    live = (
+        ExportJob.objects.select_for_update()
+        .filter(
+            fingerprint__in=list(fingerprints), state__in=ExportJob.SHARED, cancel_requested=False
+        )
+        .order_by("stream_id")
+    )
+    return {job.fingerprint: job for job in live if is_shared(job, now)}
+
+
+def is_shared(job: ExportJob, now: datetime) -> bool:
+    """Say whether a live job is of use; one ready only by the letter is moved out of the way.
 
     A file with gaps is not shared: what was missing may have been recorded or imported since.
     """
-    job = (
-        ExportJob.objects.select_for_update()
-        .filter(fingerprint=fingerprint, state__in=ExportJob.SHARED, cancel_requested=False)
-        .first()
-    )
-    if job is None or job.state != ExportJob.State.READY:
-        return job
+    if job.state != ExportJob.State.READY:
+        return True
     is_whole = not (job.coverage or {}).get("gaps")
-    if is_whole and job.expires_at and job.expires_at > now and is_there(job):
-        return job
-    if is_whole or (job.expires_at and job.expires_at <= now) or not is_there(job):
+    is_due = job.expires_at is not None and job.expires_at <= now
+    if is_due or job.expires_at is None or not is_there(job):
         states.lose_file(job.pk, now)
-        return None
+        return False
+    if is_whole:
+        return True
     # Others still have links to the file with gaps: leave it to them, under another fingerprint.
-    ExportJob.objects.filter(pk=job.pk).update(fingerprint=f"{fingerprint}:{job.pk.hex[:8]}")
-    return None
+    ExportJob.objects.filter(pk=job.pk).update(fingerprint=f"{job.fingerprint}:{job.pk.hex[:8]}")
+    return False
 
 
 def is_there(job: ExportJob) -> bool:

@@ -22,6 +22,7 @@ from vms.logs import logging_config, redact, redact_event
         ("http://c/?Auth=a&api_key=b&key=c&secret=d&sig=e",
          "http://c/?Auth=***&api_key=***&key=***&secret=***&sig=***"),
         ("GET /storage/0SECRET0/name.mp4 200", "GET /storage/***/name.mp4 200"),
+        ("token vms_0123456789abcdefghijKLMN_- it is", "token vms_*** it is"),
         ("nothing to hide", "nothing to hide"),
     ],
 )  # fmt: skip

@@ -18,10 +18,13 @@ from vms.values import (
     parse_allowed_hosts,
     parse_bool,
     parse_database_url,
+    parse_delivery,
     parse_host,
     parse_key,
+    parse_location,
     parse_path,
     parse_proxies,
+    parse_public_key,
     parse_public_url,
     parse_redis_url,
     parse_text,
@@ -93,6 +96,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "VMS_REFRESH_TOKEN_SECONDS", whole(600, 31_536_000), 2_592_000, "life of a session unused"
     ),
+    Setting("VMS_MAX_SESSIONS_PER_USER", whole(1, 10_000), 50, "sessions a user has at a time"),
+    Setting(
+        "VMS_MAX_INTEGRATION_TOKENS_PER_USER",
+        whole(0, 10_000),
+        20,
+        "integration tokens a user has at a time",
+    ),
     Setting(
         "VMS_EXPORT_TTL_SECONDS", whole(60, 31_536_000), 10_800, "how long a finished file is kept"
     ),
@@ -131,6 +141,15 @@ SETTINGS: tuple[Setting, ...] = (
         256 * 2**20,
         "room on the disk exports leave free",
     ),
+    Setting(
+        "VMS_STORAGE_DELIVERY", parse_delivery, "direct", "who sends finished files: we, or nginx"
+    ),
+    Setting(
+        "VMS_STORAGE_LOCATION",
+        parse_location,
+        "/_files/",
+        "nginx's internal location of the storage folder, for x-accel",
+    ),
     Setting("VMS_SEGMENT_SECONDS", whole(1, 3600), 10, "length of the segments we record"),
     Setting(
         "VMS_SEGMENT_SETTLE_SECONDS",
@@ -146,6 +165,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("VMS_ARCHIVE_DAYS", whole(0, 36_500), 0, "days recordings are kept; 0 = for ever"),
     Setting("VMS_PUSH_APP_KEY", parse_text, "vms", "Pusher app key clients connect with"),
+    Setting("VMS_LICENSE_FILE", parse_path, None, "license of the operator's API; default: none"),
+    Setting("VMS_LICENSE_PUBLIC_KEY", parse_public_key, None, "key that verifies the license"),
 )
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -16,15 +16,19 @@ SECRETS = (
     "|(?:client_?)?secret|sig|signature|(?:access_?|refresh_?)?token|ticket|session(?:_?id)?"
 )
 TOKENS = re.compile(rf"(?i)([?&;](?:{SECRETS})=)[^&;\s\"']+")
+# Integration tokens, wherever they stand.
+BEARERS = re.compile(r"vms_[A-Za-z0-9_-]{20,}")
 LINKS = re.compile(r"(/storage/)[^/\s]+")
 
 
 def redact(text: str) -> str:
     """Remove from *text* what opens doors.
 
-    That is user and password of every address, secrets in query strings, the secrets of links.
+    That is user and password of every address, secrets in query strings, integration tokens, the
+    secrets of links.
     """
-    return LINKS.sub(r"\1***", TOKENS.sub(r"\1***", CREDENTIALS.sub("", text)))
+    shown = BEARERS.sub("vms_***", CREDENTIALS.sub("", text))
+    return LINKS.sub(r"\1***", TOKENS.sub(r"\1***", shown))
 
 
 def redact_value(value: Any) -> Any:

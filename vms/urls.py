@@ -31,8 +31,10 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("vms.accounts.urls")),
     path("api/v1/", include("vms.push.urls")),
+    path("api/v1/", include("cameras.urls")),
     path("api/v1/", include("downloads.urls")),
     path("api/v1/users/", include(("downloads.urls", "downloads"), namespace="users")),
     path("api/admin/v1/", include("vms.accounts.admin_urls")),
+    path("api/admin/v1/", include("downloads.admin_urls")),
     path("broadcasting/", include("vms.push.broadcasting_urls")),
 ]

@@ -6,6 +6,7 @@ may hold a password.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -14,8 +15,10 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 KEY_LENGTH = 32
+PUBLIC_KEY_LENGTH = 32
 LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 HOST_NAME = re.compile(rf"{LABEL}(\.{LABEL})*")
+LOCATION = re.compile(r"/([A-Za-z0-9_-]+/)+")
 
 
 def parse_text(text: str) -> str:
@@ -51,6 +54,17 @@ def parse_key(text: str) -> str:
     return text.strip()
 
 
+def parse_public_key(text: str) -> bytes:
+    cure = "write the 32 bytes of an Ed25519 public key in base64"
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except ValueError as error:
+        raise ValueError(cure) from error
+    if len(key) != PUBLIC_KEY_LENGTH:
+        raise ValueError(cure)
+    return key
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Make a parser that accepts only *words*."""
 
@@ -60,6 +74,22 @@ def one_of(*words: str) -> Callable[[str], str]:
         return text.strip()
 
     return parse
+
+
+def parse_delivery(text: str) -> str:
+    """Accept how files reach clients; a link to another server needs a store that checks it."""
+    if text.strip() == "redirect":
+        raise ValueError(
+            "redirect needs a store that signs links and ends them, and VMS keeps files in a "
+            "folder; write direct or x-accel"
+        )
+    return one_of("direct", "x-accel")(text)
+
+
+def parse_location(text: str) -> str:
+    if not LOCATION.fullmatch(text.strip()):
+        raise ValueError("write the location as nginx has it, such as /_files/")
+    return text.strip()
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from tests.conftest import PASSWORD
+from vms.accounts.integration import make_token
 from vms.accounts.models import Session, User
 from vms.accounts.services import open_session
 from vms.api.clients import Client
@@ -180,3 +181,35 @@ def test_limits_tries_for_an_address_on_the_page(client, db):
 
 def test_leads_to_the_pages_without_a_slash(client):
     assert client.get("/admin").headers["Location"] == "/admin/"
+
+
+@pytest.fixture
+def program(alice):
+    """An integration token of alice: its row, and the token."""
+    return make_token(
+        alice, name="Nightly", scopes=["downloads"], expires_at=None, now=timezone.now()
+    )
+
+
+def test_shows_integration_tokens_without_their_secrets(pages, program):
+    row, secret = program
+    rows = pages.get("/admin/accounts/integrationtoken/?q=alice").text
+    page = pages.get(f"/admin/accounts/integrationtoken/{row.pk}/change/").text
+    assert "Nightly" in rows
+    assert "Nightly" in page
+    assert row.digest not in rows + page
+    assert secret not in rows + page
+
+
+def test_revokes_integration_tokens(pages, program, bearer):
+    row, secret = program
+    body = {"action": "revoke", "_selected_action": [row.pk]}
+    assert pages.post("/admin/accounts/integrationtoken/", body).status_code == 302
+    assert bearer(secret).get("/api/v1/downloads").status_code == 401
+
+
+def test_writes_no_integration_tokens_by_hand(pages, program):
+    row, _secret = program
+    assert pages.get("/admin/accounts/integrationtoken/add/").status_code == 403
+    address = f"/admin/accounts/integrationtoken/{row.pk}/change/"
+    assert pages.post(address, {"name": "x"}).status_code == 403

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
 from django.utils import timezone
 
+from tests.push.sockets import plain
 from vms.accounts.models import Session
 from vms.accounts.services import end_other_sessions, open_session
 from vms.api.clients import Client
@@ -103,3 +108,61 @@ def test_ends_all_sessions_but_one(alice, phone, mallory):
     foreign, _pair = open_session(mallory, Client(), now)
     assert end_other_sessions(alice, keep, now) == 1
     assert set(Session.objects.live(now)) == {keep, foreign}
+
+
+def test_ends_the_oldest_when_there_are_too_many(alice, mallory, settings, api):
+    settings.VMS = {**settings.VMS, "VMS_MAX_SESSIONS_PER_USER": 3}
+    now = timezone.now()
+    made = [
+        open_session(alice, Client(), now - timedelta(hours=hours))[0] for hours in (3, 1, 4, 2)
+    ]
+    foreign, _pair = open_session(mallory, Client(), now - timedelta(days=9))
+    assert set(Session.objects.live(now).filter(user=alice)) == {made[0], made[1], made[3]}
+    newest, _pair = open_session(alice, Client(), now)
+    assert set(Session.objects.live(now)) == {made[1], made[3], newest, foreign}
+
+
+def test_keeps_the_new_session_where_one_is_allowed(alice, settings, api):
+    settings.VMS = {**settings.VMS, "VMS_MAX_SESSIONS_PER_USER": 1}
+    first, second = api(alice), api(alice)
+    assert first.get("/api/v1/user").status_code == 401
+    assert second.get("/api/v1/user").status_code == 200
+
+
+def test_counts_no_session_that_ended_or_expired(alice, settings):
+    settings.VMS = {**settings.VMS, "VMS_MAX_SESSIONS_PER_USER": 2}
+    now = timezone.now()
+    kept, _pair = open_session(alice, Client(), now - timedelta(hours=5))
+    for ends in ({"revoked_at": now}, {"expires_at": now}):
+        other, _pair = open_session(alice, Client(), now - timedelta(hours=1))
+        Session.objects.filter(pk=other.pk).update(**ends)
+    newest, _pair = open_session(alice, Client(), now)
+    assert set(Session.objects.live(now)) == {kept, newest}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_closes_the_sockets_of_the_oldest_when_there_are_too_many(alice, settings):
+    settings.VMS = {**settings.VMS, "VMS_MAX_SESSIONS_PER_USER": 1}
+    begin = sync_to_async(open_session)
+    phone, _pair = await begin(alice, Client(), timezone.now())
+    async with plain(phone) as socket:
+        await begin(alice, Client(), timezone.now())
+        assert (await socket.receive_json())["type"] == "error"
+        assert await socket.closed_with() == 4401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_keeps_the_limit_when_many_sign_in_at_the_same_moment(alice, settings):
+    settings.VMS = {**settings.VMS, "VMS_MAX_SESSIONS_PER_USER": 2}
+    ready = Barrier(6)
+
+    def begin(_number):
+        ready.wait()
+        try:
+            open_session(alice, Client(), timezone.now())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(begin, range(6)))
+    assert Session.objects.live(timezone.now()).count() == 2

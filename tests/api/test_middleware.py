@@ -49,3 +49,12 @@ def test_replaces_an_id_that_is_not_sane(stranger, sent):
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/raise/bug", "/page/bug", "/page/suspicious"])
 def test_marks_refusals_and_errors_too(stranger, path):
     assert stranger.get(path)["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/raise/bug", "/api/v1/plain/bug"])
+def test_logs_what_went_wrong_under_the_id_that_is_answered(stranger, log_lines, path):
+    body = stranger.get(path).json()
+    [failed] = [line for line in log_lines if line["event"] == "request_failed"]
+    assert failed["request_id"] == body["request_id"]
+    assert failed["log_level"] == "error"
+    assert failed["exc_info"] is True

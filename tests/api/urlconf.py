@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
@@ -25,6 +26,14 @@ handler403 = "vms.api.errors.forbidden"
 handler404 = "vms.api.errors.not_found"
 handler500 = "vms.api.errors.server_error"
 
+
+def failed(cause: Exception) -> OperationalError:
+    """Make Django's error of an error of the driver."""
+    error = OperationalError(*cause.args)
+    error.__cause__ = cause
+    return error
+
+
 RAISED: dict[str, Exception] = {
     "license": LicenseRequired(),
     "blocked": AccessBlocked({"camera": ["Access to this camera is blocked."]}),
@@ -32,6 +41,9 @@ RAISED: dict[str, Exception] = {
     "denied": exceptions.PermissionDenied(),
     "dotted": InvalidData({"ids.0": ["There is no such camera."], "to": ["Too late."]}),
     "conflict": IntegrityError("UNIQUE constraint failed: accounts_user.login"),
+    "deadlock": failed(psycopg.errors.DeadlockDetected("secret SELECT")),
+    "serialization": failed(psycopg.errors.SerializationFailure("secret SELECT")),
+    "database-away": failed(psycopg.OperationalError("secret: connection refused")),
     "bug": RuntimeError("secret /etc/passwd SELECT"),
     "django-denied": PermissionDenied("secret"),
     "suspicious": SuspiciousOperation("secret"),
@@ -104,13 +116,17 @@ class ForUsers(APIView):
         return Response({"status": "ok"})
 
 
+both = [
+    path("raise/<str:what>", Raise.as_view()),
+    path("plain/<str:what>", raise_plainly),
+    path("body", read_body),
+    path("echo", Echo.as_view()),
+    path("rows/<int:count>", Rows.as_view()),
+    path("operators", ForOperators.as_view()),
+    path("users", ForUsers.as_view()),
+]
 urlpatterns = [
-    path("api/v1/raise/<str:what>", Raise.as_view()),
-    path("api/v1/plain/<str:what>", raise_plainly),
+    path("api/v1/", include(both)),
+    path("api/admin/v1/", include(both)),
     path("page/<str:what>", raise_plainly),
-    path("api/v1/body", read_body),
-    path("api/v1/echo", Echo.as_view()),
-    path("api/v1/rows/<int:count>", Rows.as_view()),
-    path("api/v1/operators", ForOperators.as_view()),
-    path("api/v1/users", ForUsers.as_view()),
 ]

@@ -73,13 +73,14 @@ def test_every_page_answers_without_credentials(pages, secret, alice, folder, ad
     for model in ("cameragroup", "camera", "stream", "cameraaccess", "archivefolder", "segment"):
         listed = pages.get(reverse(f"admin:cameras_{model}_changelist"))
         assert listed.status_code == 200
-        change, delete = (
-            rf"/admin/cameras/{model}/\d+/{action}/" for action in ("change", "delete")
-        )
-        link = re.search(change, listed.content.decode())
+        link = re.search(rf"/admin/cameras/{model}/\d+/change/", listed.content.decode())
         assert link, model
-        for page in (listed, pages.get(link[0]), pages.get(link[0].replace("change", "delete"))):
-            assert page.status_code == 200, delete
+        for page, status in (
+            (listed, 200),
+            (pages.get(link[0]), 200),
+            (pages.get(link[0].replace("change", "delete")), 403 if model == "segment" else 200),
+        ):
+            assert page.status_code == status, model
             assert b"s3cret" not in page.content
 
 
@@ -131,12 +132,6 @@ def test_adds_a_stream(pages, camera):
     data = {"camera": camera.pk, "type": "low", "url": "demo:", "is_enabled": "on", "status": ""}
     assert pages.post(reverse("admin:cameras_stream_add"), data).status_code == 302
     assert Stream.objects.get().url == "demo:"
-
-
-def test_refuses_a_layout_that_tells_no_instant(pages, folder):
-    page = reverse("admin:cameras_archivefolder_change", args=[folder.pk])
-    answer = pages.post(page, {"stream": folder.stream_id, "path": folder.path, "layout": "%Y"})
-    assert "does not tell the day" in answer.content.decode()
 
 
 def test_segments_can_be_looked_at_but_not_written(pages, folder, add_segment):

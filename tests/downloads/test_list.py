@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from tests import factories
 from tests.factories import BEGIN
+from vms.accounts.models import User
 from vms.api.dates import wire_timestamp
 
 PATHS = ("/api/v1/downloads", "/api/v1/users/downloads")
@@ -198,16 +199,72 @@ def test_shows_each_user_only_their_own(api, alice, bob, mallory, operator):
 
 
 @pytest.mark.parametrize("path", PATHS)
+def test_shows_a_parent_the_records_of_a_sub_user_who_is_named(api, alice, bob, path):
+    own, theirs = (factories.download(user, job=factories.job()).pk for user in (alice, bob))
+    client = api(alice)
+    [record] = listed(client, f"?user_id={bob.pk}", path)["data"]
+    assert (record["id"], record["user_id"], record["user"]["login"]) == (theirs, bob.pk, "bob")
+    assert record["user"]["access_token_id"] is None
+    assert [one["id"] for one in listed(client, f"?user_id={alice.pk}", path)["data"]] == [own]
+    assert [one["id"] for one in listed(client, "?user_id=", path)["data"]] == [own]
+
+
+def test_lets_a_parent_only_look(api, alice, bob):
+    download = factories.ready_download(bob)
+    client = api(alice)
+    assert client.get(f"{PATH}/{download.pk}").status_code == 404
+    assert client.delete(f"{PATH}/{download.pk}").status_code == 404
+    assert client.post(f"{PATH}/{download.pk}/repeat").status_code == 404
+    assert client.post(f"{PATH}/{download.pk}/cancel").status_code == 404
+
+
+def test_refuses_users_who_are_nobodys_sub_user_as_unknown_ones(api, alice, bob, mallory):
+    grandchild = User.objects.create_user("carol", parent=bob)
+    answers = [
+        api(asking).get(f"{PATH}?user_id={asked}")
+        for asking, asked in [
+            (bob, alice.pk),
+            (mallory, bob.pk),
+            (alice, mallory.pk),
+            (alice, grandchild.pk),
+            (alice, 999_999),
+        ]
+    ]
+    assert {answer.status_code for answer in answers} == {422}
+    errors = {"user_id": ["There is no such user."]}
+    assert [answer.json()["errors"] for answer in answers] == [errors] * 5
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_asks_the_database_as_often_for_a_sub_user(
+    api, alice, bob, stream, rows, django_assert_max_num_queries
+):
+    for _ in range(rows):
+        factories.ready_download(bob, stream=stream)
+    client = api(alice)
+    with django_assert_max_num_queries(8):
+        assert len(listed(client, f"?per_page=100&user_id={bob.pk}")["data"]) == rows
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_refuses_a_stranger(db, path):
     answer = APIClient().get(path)
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthenticated."})
 
 
 def test_names_every_wrong_key_at_once(api, alice):
-    query = "?from=x&to=2023-03-10&status=lost&ids[]=a&ids[]=1&page=0&per_page=101"
+    query = "?from=x&to=2023-03-10&status=lost&user_id=x&ids[]=a&ids[]=1&page=0&per_page=101"
     answer = api(alice).get(f"{PATH}{query}")
     assert answer.status_code == 422
-    assert set(answer.json()["errors"]) == {"from", "to", "status", "ids.0", "page", "per_page"}
+    assert set(answer.json()["errors"]) == {
+        "from",
+        "to",
+        "status",
+        "user_id",
+        "ids.0",
+        "page",
+        "per_page",
+    }
 
 
 @pytest.mark.parametrize(
@@ -217,6 +274,9 @@ def test_names_every_wrong_key_at_once(api, alice):
         f"ids[]={'9' * 400}",
         f"search={'x' * 101}",
         "search=%00",
+        "user_id=0",
+        "user_id=9223372036854775808",
+        "user_id=%00",
         "page=-1",
         "page=x",
         "page=",

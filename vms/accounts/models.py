@@ -1,4 +1,4 @@
-"""Who uses the server: users, and the sessions behind their access tokens."""
+"""Who uses the server: users, the sessions behind their access tokens, tokens of programs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,65 @@ class Session(models.Model):
 
     class Meta:
         ordering = ("-created_at", "id")
-        indexes = (models.Index(fields=["user", "-created_at"], name="session_user_created"),)
+        indexes = (
+            models.Index(fields=["user", "-created_at"], name="session_user_created"),
+            # Each sign-in counts those that are open; the user's whole past is no part of that.
+            models.Index(
+                fields=["user", "-created_at", "id"],
+                name="session_user_open",
+                condition=models.Q(revoked_at=None),
+            ),
+            # What the operators' list is ordered, narrowed and searched by.
+            models.Index(fields=["-created_at", "id"], name="session_created"),
+            models.Index(fields=["expires_at"], name="session_expires"),
+            models.Index(fields=["address"], name="session_address"),
+            models.Index(fields=["device"], name="session_device"),
+        )
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.client or 'client'} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Scope(models.TextChoices):
+    """What an integration token may do; nothing beyond."""
+
+    LINKS = "links"
+    DOWNLOADS = "downloads"
+
+
+class IntegrationTokenQuerySet(models.QuerySet["IntegrationToken"]):
+    def live(self, now: datetime) -> IntegrationTokenQuerySet:
+        """Tokens that are still accepted at *now*, as far as they themselves decide it."""
+        unending = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        return self.filter(unending, revoked_at=None)
+
+
+class IntegrationToken(models.Model):
+    """A long-lived token of a program that acts for a user, in its `scopes` only.
+
+    The token itself is kept by nobody but the program: the row has its digest.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_session_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="integration_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = IntegrationTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "id")
+        indexes = (
+            models.Index(fields=["user", "-created_at", "id"], name="integration_user_created"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.name}"
+
+    def allows(self, scope: str | None) -> bool:
+        return scope is not None and scope in self.scopes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as WeakPassword
 from rest_framework import serializers
 
-from vms.accounts.models import Session, User
-from vms.api.dates import TimestampField
+from vms.accounts.models import IntegrationToken, Scope, Session, User
+from vms.api.dates import TimestampField, ZonedDateTimeField
 
 LONGEST_PASSWORD = 1024
 
@@ -116,3 +118,43 @@ class SignedInSerializer(TokenPairSerializer):
     """The answer to a login."""
 
     user = UserSerializer()
+
+
+class IntegrationTokenSerializer(serializers.ModelSerializer):
+    """An integration token as lists show it: without the token."""
+
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.values), read_only=True)
+    created_at = TimestampField()
+    last_used_at = TimestampField(allow_null=True)
+    expires_at = TimestampField(allow_null=True)
+
+    class Meta:
+        model = IntegrationToken
+        fields = ("id", "name", "scopes", "created_at", "last_used_at", "expires_at")
+        read_only_fields = fields
+
+
+class NewIntegrationTokenSerializer(serializers.Serializer):
+    """The body of a request for a token; needs `context={"now": now}`."""
+
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(Scope.values), allow_empty=False, max_length=len(Scope)
+    )
+    expires_at = ZonedDateTimeField(required=False, allow_null=True)
+
+    def validate_expires_at(self, moment: datetime | None) -> datetime | None:
+        if moment is not None and moment <= self.context["now"]:
+            raise serializers.ValidationError("The end must be in the future.")
+        return moment
+
+
+class MadeIntegrationTokenSerializer(IntegrationTokenSerializer):
+    """The answer to that request, which alone has the token."""
+
+    token = serializers.CharField()
+
+    class Meta:
+        model = IntegrationToken
+        fields = (*IntegrationTokenSerializer.Meta.fields, "token")
+        read_only_fields = fields

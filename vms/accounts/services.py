@@ -60,18 +60,32 @@ def checked_user(login: str, password: str) -> User | None:
 
 
 def open_session(user: User, client: Client, now: datetime) -> tuple[Session, TokenPair]:
-    """Make a session and its first tokens without asking for a password."""
-    session = Session.objects.create(
-        user=user,
-        refresh_id=uuid.uuid4().hex,
-        client=client.name,
-        device=client.device,
-        address=client.address,
-        created_at=now,
-        last_used_at=now,
-        expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
-    )
+    """Make a session and its first tokens without asking for a password.
+
+    The user's oldest session ends when there are as many as the operator allows.
+    """
+    with transaction.atomic():
+        # Held while they are counted: of two that sign in at once neither overlooks the other.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        end_oldest_sessions(user, settings.VMS["VMS_MAX_SESSIONS_PER_USER"] - 1, now)
+        session = Session.objects.create(
+            user=user,
+            refresh_id=uuid.uuid4().hex,
+            client=client.name,
+            device=client.device,
+            address=client.address,
+            created_at=now,
+            last_used_at=now,
+            expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
+        )
     return session, make_pair(session, now)
+
+
+def end_oldest_sessions(user: User, keep: int, now: datetime) -> int:
+    """End all live sessions of *user* but the *keep* newest."""
+    newest_first = Session.objects.live(now).filter(user=user).order_by("-created_at", "id")
+    oldest = list(newest_first.values_list("pk", flat=True)[keep:])
+    return end_sessions(Session.objects.filter(pk__in=oldest), now) if oldest else 0
 
 
 def rotate(refresh_token: str, now: datetime) -> TokenPair | None:

@@ -130,7 +130,7 @@ class SessionListView(ListAPIView):
 
     @extend_schema(
         summary="List my sessions",
-        responses={200: SessionSerializer(many=True), **refusals(401, 422)},
+        responses={200: SessionSerializer(many=True), **refusals(401, 403, 422)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -142,7 +142,7 @@ class SessionView(APIView):
     @extend_schema(
         summary="End a session",
         request=None,
-        responses={200: StatusSerializer, **refusals(401, 404)},
+        responses={200: StatusSerializer, **refusals(401, 403, 404)},
     )
     def delete(self, request: Request, session_id: str) -> Response:
         if not services.end_session(session_of(request).user, session_id, timezone.now()):
@@ -153,7 +153,7 @@ class SessionView(APIView):
         summary="End a session",
         operation_id="sessions_end",
         request=None,
-        responses={200: StatusSerializer, **refusals(401, 404)},
+        responses={200: StatusSerializer, **refusals(401, 403, 404)},
     )
     def post(self, request: Request, session_id: str) -> Response:
         return self.delete(request, session_id)
@@ -162,7 +162,7 @@ class SessionView(APIView):
 class UserView(APIView):
     """The caller."""
 
-    @extend_schema(summary="Who am I", responses={200: UserSerializer, **refusals(401)})
+    @extend_schema(summary="Who am I", responses={200: UserSerializer, **refusals(401, 403)})
     def get(self, request: Request) -> Response:
         return Response(UserSerializer(request.user, context={"session": request.auth}).data)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -23,6 +23,8 @@ logger = structlog.get_logger(__name__)
 
 INVALID = "The given data was invalid."
 JSON_PREFIXES = ("/api/", "/broadcasting/")
+# PostgreSQL's names of a serialization failure and a deadlock, SQLite's of a lock that stays.
+CONFLICTS = {"40001", "40P01", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}
 MESSAGES = {
     400: "The request cannot be read.",
     401: "Unauthenticated.",
@@ -97,11 +99,20 @@ def status_of_django_error(exc: Exception) -> int | None:
         return 413
     if isinstance(exc, SuspiciousOperation | UnreadablePostError):
         return 400
-    if isinstance(exc, IntegrityError):
-        # A constraint caught a race that validation could not see. The log keeps what it was.
+    if is_conflict(exc):
+        # A constraint caught a race that validation could not see, or two writers met. The log
+        # keeps what it was.
         logger.warning("database_conflict", exc_info=exc)
         return 409
     return None
+
+
+def is_conflict(exc: Exception) -> bool:
+    """Say whether the database refused a write that can succeed when it is tried again."""
+    if isinstance(exc, IntegrityError):
+        return True
+    names = (getattr(exc.__cause__, name, None) for name in ("sqlstate", "sqlite_errorname"))
+    return isinstance(exc, OperationalError) and not CONFLICTS.isdisjoint(names)
 
 
 def message_of(exc: exceptions.APIException) -> str:
@@ -186,6 +197,6 @@ def plain_answer(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def wants_json(request: HttpRequest) -> bool:
-    if request.path.startswith(JSON_PREFIXES):
+    if f"{request.path}/".startswith(JSON_PREFIXES):
         return True
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

@@ -10,11 +10,17 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.utils import timezone
 
+from vms.api.license import refusal
 from vms.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from vms.ops.folders import folder_problem
 
 TAG = "vms"
+LICENSE_CURE = (
+    "The Admin API answers 402. Renew or correct the file of VMS_LICENSE_FILE and "
+    "VMS_LICENSE_PUBLIC_KEY; see docs/operations.md."
+)
 HTTPS_PROXY_MISSING = (
     "VMS_PUBLIC_URL is https but VMS_TRUSTED_PROXIES is empty: every request would count as plain "
     "http and be sent to https, for ever."
@@ -62,6 +68,13 @@ def check_ffmpeg(**_kwargs: Any) -> list[CheckMessage]:
             checks.Warning(str(error), hint="Exports will fail until it is there.", id="vms.W001")
         ]
     return []
+
+
+@register(TAG)
+def check_license(**_kwargs: Any) -> list[CheckMessage]:
+    """Warn only: without a license that holds, the operator's API is away and nothing else."""
+    reason = refusal(timezone.now(), count_cameras=lambda: 0)
+    return [checks.Warning(reason, hint=LICENSE_CURE, id="vms.W004")] if reason else []
 
 
 @register(TAG, deploy=True)

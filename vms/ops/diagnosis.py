@@ -13,11 +13,15 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
+from django.utils import timezone
 
+from cameras.models import Camera
+from vms.api.license import BadLicense, License, installed
 from vms.media.ffmpeg import NoFfmpeg, ffmpeg_version, find_ffmpeg
 from vms.ops.checks import (
     HTTPS_PROXY_CURE,
     HTTPS_PROXY_MISSING,
+    LICENSE_CURE,
     lacks_https_proxy,
     refusals,
 )
@@ -55,6 +59,7 @@ def diagnose() -> Iterator[Finding]:
     yield web()
     yield address()
     yield server()
+    yield license_in_force()
 
 
 def ffmpeg() -> Finding:
@@ -166,3 +171,25 @@ def server() -> Finding:
     url = web_url(settings.RUN_DIR)
     where = f", web at {url}" if url else ", web process not up"
     return Finding(Level.OK, "server", f"`up` runs as process {process}{where}")
+
+
+def license_in_force() -> Finding:
+    try:
+        license_ = installed()
+    except BadLicense as error:
+        return Finding(Level.WRONG, "license", str(error), LICENSE_CURE)
+    if license_ is None:
+        return Finding(Level.OK, "license", "none installed, the server is open")
+    reason = license_.expiry(timezone.now()) or excess_of(license_)
+    if reason:
+        return Finding(Level.WRONG, "license", reason, LICENSE_CURE)
+    value = f"{license_.holder}, until {license_.valid_until:%Y-%m-%d}"
+    return Finding(Level.OK, "license", f"{value}, at most {license_.max_cameras} cameras")
+
+
+def excess_of(license_: License) -> str | None:
+    """Compare with the cameras there are; a database that is away was named above."""
+    try:
+        return license_.excess(Camera.objects.count())
+    except DatabaseError:
+        return None
