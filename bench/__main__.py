@@ -1,4 +1,4 @@
-"""Measure the export engine: `python -m bench [PART ...]`; see `docs/benchmarks.md`."""
+"""Measure export engine and API: `python -m bench [PART ...]`; see `docs/benchmarks.md`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ ROUNDS = 5
 # The exit code when a figure misses its bar; other codes are for what went wrong.
 MISSED = 3
 PARTS = ("exports", "plan", "memory", "index", "drift", "rows")
+# What `make bench-api` asks for: servers instead of the engine.
+API_PARTS = ("api", "storage")
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +31,8 @@ def main(arguments: list[str]) -> int:
     console = Console(width=max(140, Console().width))
     found: list[Figure] = []
     for part in options.parts or PARTS:
-        for figures in measure(part, options):
+        run = measure_server if part in API_PARTS else measure
+        for figures in run(part, options):
             show(part, figures, console)
             found += figures
             save(options.json, machine(), found)
@@ -42,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS + API_PARTS))
     parser.add_argument("--rounds", type=int, help="rounds that count; default: the case's own")
     parser.add_argument("--only", default="", help="cases whose name holds this text")
     parser.add_argument("--folder", type=Path, default=place.default_folder())
@@ -51,8 +54,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--tiny", action="store_true", help="seconds of small footage, no measure")
     options = parser.parse_args(arguments)
-    if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    known = PARTS + API_PARTS
+    if unknown := set(options.parts) - set(known):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     now = datetime.now(UTC)
     options.folder = options.folder.resolve()
     options.json = options.json or options.folder / "results" / f"{now:%Y-%m-%dT%H-%M-%S}.json"
@@ -84,6 +88,18 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
         run = planning.measure_planning if part == "plan" else planning.measure_memory
         for seconds in (48,) if options.tiny else (cases.HOUR, cases.DAY):
             yield run(footage, seconds, root, turns or ROUNDS, say)
+
+
+def measure_server(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
+    from bench import api, storage
+
+    if part == "storage":
+        size = storage.TINY_SIZE if options.tiny else storage.SIZE
+        yield storage.measure_storage(options.folder, size, options.rounds or ROUNDS, say)
+        return
+    downloads = min(options.rows, api.DOWNLOADS)
+    for database in options.databases.split(","):
+        yield api.measure_api(options.folder, database, downloads, say)
 
 
 def say(text: str) -> None:

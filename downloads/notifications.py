@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from downloads.models import Download
 from downloads.serializers import record
 from exports.models import ExportJob
-from vms.push.publish import record_event, send_unstored
+from vms.push.publish import record_event, record_events, send_unstored
 
 
 class DownloadData(TypedDict):
@@ -53,15 +54,31 @@ def announce(download: Download, now: datetime) -> bool:
         if not unannounced.update(announced_at=now, updated_at=now, expires_at=expires_at):
             return False
         download.refresh_from_db(fields=["announced_at", "updated_at", "expires_at"])
-        body: ArchiveGenerated = {
-            "type": "archive_generated",
-            "status": "ok" if job.state == ExportJob.State.READY else "error",
-            "data": {"download": record(download, now, download.origin)},
-        }
         record_event(
-            user_id=download.user_id, session_id=download.session_id, body=dict(body), now=now
+            user_id=download.user_id,
+            session_id=download.session_id,
+            body=generated(download, now),
+            now=now,
         )
     return True
+
+
+def announce_new(downloads: Sequence[Download], now: datetime) -> None:
+    """Tell one owner and session of new records whose files are there; they are noted as told."""
+    if downloads:
+        first = downloads[0]
+        bodies = [generated(download, now) for download in downloads]
+        record_events(user_id=first.user_id, session_id=first.session_id, bodies=bodies, now=now)
+
+
+def generated(download: Download, now: datetime) -> dict[str, Any]:
+    """Make the body that says how the job of *download* ended."""
+    body: ArchiveGenerated = {
+        "type": "archive_generated",
+        "status": "ok" if download.job.state == ExportJob.State.READY else "error",
+        "data": {"download": record(download, now, download.origin)},
+    }
+    return dict(body)
 
 
 def announce_job(job: ExportJob, now: datetime) -> int:

@@ -12,11 +12,11 @@ from django.http import Http404
 from kombu.exceptions import OperationalError
 
 from cameras.access import streams_for, visible_cameras
-from cameras.models import Stream
+from cameras.models import Camera, Stream
 from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import display_name
-from downloads.notifications import announce
+from downloads.notifications import announce, announce_new
 from downloads.serializers import NO_FOOTAGE, Order
 from downloads.tasks import generate_download
 from exports import states
@@ -34,29 +34,46 @@ ENDED = "The file is not being made any more."
 def create_downloads(
     *, user: User, session_id: str, origin: str, order: Order, now: datetime
 ) -> list[Download]:
-    """Create one record per camera, all or none; new jobs are queued on commit."""
-    interval, options = order.interval, order.options
+    """Create one record per camera, all or none; new jobs are queued on commit.
+
+    The number of queries is the same for many cameras as for one.
+    """
+    streams = sorted((stream for _, stream in order.streams), key=lambda stream: stream.pk)
     with transaction.atomic():
-        streams = sorted((stream for _, stream in order.streams), key=lambda stream: stream.pk)
-        jobs = order_jobs(streams, interval, options, now)
-        downloads = Download.objects.bulk_create(
-            Download(
-                user=user,
-                session_id=session_id,
-                origin=origin,
-                stream=stream,
-                job=jobs[stream.pk],
-                name=display_name(camera.name, interval.begin, interval.end, options.container),
-                type=options.container,
-                begin=interval.begin,
-                end=interval.end,
-                created_at=now,
-            )
+        jobs = order_jobs(streams, order.interval, order.options, now)
+        downloads = [
+            new_download(camera, stream, order, jobs[stream.pk], now)
             for camera, stream in order.streams
-        )
+        ]
+        ready = [item for item in downloads if item.job.state == ExportJob.State.READY]
+        until = now + settings.EXPORT_TTL
+        states.keep_locked_until([item.job for item in ready], until)
+        for download in ready:
+            download.expires_at, download.announced_at = until, now
         for download in downloads:
-            attach(download, download.job, now)
+            download.user, download.session_id, download.origin = user, session_id, origin
+        Download.objects.bulk_create(downloads)
+        announce_new(ready, now)
+        for download in downloads:
+            if download.job.state == ExportJob.State.QUEUED:
+                transaction.on_commit(partial(send_to_worker, download.pk))
     return downloads
+
+
+def new_download(
+    camera: Camera, stream: Stream, order: Order, job: ExportJob, now: datetime
+) -> Download:
+    """Make a record of nobody's yet."""
+    interval, container = order.interval, order.options.container
+    return Download(
+        stream=stream,
+        job=job,
+        name=display_name(camera.name, interval.begin, interval.end, container),
+        type=container,
+        begin=interval.begin,
+        end=interval.end,
+        created_at=now,
+    )
 
 
 def attach(download: Download, job: ExportJob, now: datetime) -> None:

@@ -36,7 +36,7 @@ from exports.engines.containers import CONTAINERS
 log = structlog.get_logger(__name__)
 
 # So much, and what the connection buffers, is all that a slow reader costs.
-BLOCK = 2**18
+BLOCK = 2**19
 SECRET_FORM = re.compile(r"[A-Za-z0-9_-]{22}")
 CONTENT_TYPES = {name: one.mime for name, one in CONTAINERS.items()}
 

@@ -5,6 +5,7 @@ The diagram and the numbered procedures are in `docs/design/jobs.md`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
@@ -125,6 +126,14 @@ def keep_until(job_id: UUID, instant: datetime) -> bool:
     if ready.filter(expires_at__lt=instant).update(expires_at=instant):
         return True
     return ready.exists()
+
+
+def keep_locked_until(jobs: Iterable[ExportJob], instant: datetime) -> None:
+    """Keep the files of ready jobs, whose rows the caller has locked, at least until *instant*."""
+    due = [job for job in jobs if job.expires_at is None or job.expires_at < instant]
+    ExportJob.objects.filter(pk__in=[job.pk for job in due]).update(expires_at=instant)
+    for job in due:
+        job.expires_at = instant
 
 
 def let_go_at(job_id: UUID, instant: datetime) -> bool:

@@ -10,10 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
+from exports.models import ExportJob
 from tests import factories
 from vms.accounts.integration import make_token
 from vms.accounts.services import open_session
 from vms.api.clients import Client
+from vms.push.models import Event
 
 MOST_FOR_A_LIST = 8
 MOST_FOR_AN_ORDER = 25
@@ -132,4 +134,16 @@ def test_an_order_that_shares_jobs_asks_a_few_times(api, alice, mallory, sixteen
     second, asked = queries(api(mallory), "post", DOWNLOADS, factories.order_body(*sixteen))
     assert len(second) == CAMERAS
     assert not {record["id"] for record in first} & {record["id"] for record in second}
+    assert len(asked) <= MOST_FOR_AN_ORDER, asked
+
+
+def test_an_order_of_files_that_are_there_asks_a_few_times(api, alice, mallory, sixteen):
+    for camera in sixteen:
+        factories.grant(mallory, camera)
+    queries(api(alice), "post", DOWNLOADS, factories.order_body(*sixteen))
+    for job in ExportJob.objects.all():
+        factories.finish(job)
+    records, asked = queries(api(mallory), "post", DOWNLOADS, factories.order_body(*sixteen))
+    assert {record["status"] for record in records} == {"ready"}
+    assert Event.objects.filter(user=mallory).count() == CAMERAS
     assert len(asked) <= MOST_FOR_AN_ORDER, asked

@@ -6,6 +6,7 @@ nothing: the row waits and the client asks for what follows the last id it saw.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +19,15 @@ from vms.push.models import Event
 
 
 def record_event(*, user_id: int, session_id: str, body: Body, now: datetime) -> Event:
-    """Keep an event and send it once the surrounding transaction has committed.
+    """Keep one event and send it; see `record_events`."""
+    [event] = record_events(user_id=user_id, session_id=session_id, bodies=[body], now=now)
+    return event
+
+
+def record_events(
+    *, user_id: int, session_id: str, bodies: Iterable[Body], now: datetime
+) -> list[Event]:
+    """Keep events and send them once the surrounding transaction has committed.
 
     The user's row stays locked until then, so the events of a user become visible in the order of
     their ids and a client that resumes after an id misses none. A transaction that records events
@@ -26,12 +35,14 @@ def record_event(*, user_id: int, session_id: str, body: Body, now: datetime) ->
     """
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
-        event = Event.objects.create(
-            user_id=user_id, session_id=session_id, body=body, created_at=now
+        events = Event.objects.bulk_create(
+            Event(user_id=user_id, session_id=session_id, body=body, created_at=now)
+            for body in bodies
         )
-        messages = addressed(user_id, session_id, wire_body(body, event.pk))
-        transaction.on_commit(partial(send_to_groups, messages))
-    return event
+        for event in events:
+            messages = addressed(user_id, session_id, wire_body(event.body, event.pk))
+            transaction.on_commit(partial(send_to_groups, messages))
+    return events
 
 
 def send_unstored(user_id: int, session_id: str, body: Body) -> None:
