@@ -16,7 +16,7 @@ from rest_framework import serializers
 
 from cameras.access import StreamChoice, with_footage
 from cameras.models import Camera, Stream
-from cameras.serializers import TYPE, status_of
+from cameras.serializers import TYPE, status_of, stream_record
 from cameras.sources import shown_url
 from cameras.timeline import Interval
 from downloads.models import Download
@@ -26,7 +26,6 @@ from downloads.serializers import (
     OrderSerializer,
     camera_id_field,
     listed_record,
-    stream_record,
 )
 from vms.accounts.models import Session
 from vms.api.dates import wire_timestamp

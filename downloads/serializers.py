@@ -13,6 +13,7 @@ from rest_framework import serializers
 
 from cameras.access import StreamChoice, blocked_ids, streams_for, visible_cameras
 from cameras.models import Camera, Stream
+from cameras.serializers import stream_record
 from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import link_path
@@ -266,19 +267,4 @@ def listed_record(
         "attributes": [],
         "stream": stream_record(download.stream) if download.stream else None,
         "user": UserSerializer(download.user, context={"session": session}).data,
-    }
-
-
-def stream_record(stream: Stream) -> dict[str, Any]:
-    """Make the short form of a stream; its address is in none."""
-    return {
-        "id": stream.pk,
-        "type": stream.type,
-        "camera_id": stream.camera_id,
-        "is_preview_from_server": True,
-        "is_archive_from_server": None,
-        "status": stream.status,
-        "has_sound": stream.has_sound,
-        "width": stream.width,
-        "height": stream.height,
     }
