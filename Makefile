@@ -22,7 +22,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres check bench bench-api format lock
+.PHONY: help setup run demo test test-postgres test-api-fuzz check bench bench-api format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,10 @@ WITHOUT_DATABASE := tests/media tests/browser tests/exports/matrix tests/exports
 test-postgres: $(DEV_STAMP) ## run all tests that use the database on a throwaway PostgreSQL server
 	$(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) --dist loadgroup \
 		$(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
+
+# TESTS_API_CASES=100 for a longer look.
+test-api-fuzz: $(DEV_STAMP) ## ask a running server what its OpenAPI document lets one ask
+	$(BIN)/pytest -n $(JOBS) tests/api_fuzz/fuzz.py $(ARGS)
 
 check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and docs
 	$(BIN)/ruff format --check .

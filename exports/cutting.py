@@ -174,7 +174,7 @@ def trim(
     first = first_packet(placed, track, warnings, continues=is_continued(before, placed))
     if first is None:
         return None
-    begin = shown_begin(placed, first, cut)
+    begin = shown_begin(placed, first, cut if before is None else Cut.EXACT)
     stop = last_packet(placed, end, length, warnings)
     inside = placed.times[first:stop]
     shown = int(np.count_nonzero((inside >= begin) & (inside < end)))

@@ -178,7 +178,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["vms.api.parsers.BodyParser"],
     "DEFAULT_PAGINATION_CLASS": "vms.api.pagination.LengthAwarePagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "vms.api.openapi.Description",
     "EXCEPTION_HANDLER": "vms.api.errors.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -193,6 +193,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "vms.api.openapi.declare_common_answers",
+    ],
     # One set of words, two names of fields; the schema wants one name for the set.
     "ENUM_NAME_OVERRIDES": {"StreamEnum": ["high", "low"]},
 }

@@ -125,6 +125,31 @@ def test_answers_an_empty_page_past_the_end(stranger, number):
     assert body["links"]["next"] is None
 
 
+@pytest.mark.parametrize("count", [0, 1, 24, 25, 26, 325, 326, 350, 351, 5000])
+def test_answers_an_empty_page_past_the_end_of_any_list(stranger, count):
+    last = max(1, -(-count // 25))
+    body = page(stranger, count, f"?page={last + 1}")
+    meta, links = body["meta"], body["links"]
+    assert body["data"] == []
+    assert (meta["current_page"], meta["last_page"]) == (last + 1, last)
+    assert (meta["from"], meta["to"], meta["total"]) == (None, None, count)
+    assert not any(link["active"] for link in meta["links"])
+    assert str(last + 1) not in {link["label"] for link in meta["links"]}
+    path = f"{PATH}/{count}"
+    assert links["last"] == links["prev"] == f"{path}?page={last}"
+    assert links["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("count", "number", "first_row", "last_row"),
+    [(326, 1, 1, 25), (326, 7, 151, 175), (350, 1, 1, 25), (350, 7, 151, 175), (351, 1, 1, 25)],
+)
+def test_counts_rows_where_pages_begin_to_be_left_out(stranger, count, number, first_row, last_row):
+    body = page(stranger, count, f"?page={number}")
+    assert body["data"] == list(range(first_row, last_row + 1))
+    assert (body["meta"]["from"], body["meta"]["to"]) == (first_row, last_row)
+
+
 def test_shows_the_last_pages_when_past_the_end():
     assert listed_pages(500, 200) == [1, 2, None, *range(191, 201)]
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.test import Client
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
+
+# Any request can be unreadable, want another type than JSON, or meet a mistake of ours.
+OF_ALL = {"400", "406", "500"}
 
 
 @pytest.fixture
@@ -20,7 +26,49 @@ def test_is_valid(described):
 
 def test_declares_the_refusals(described):
     responses = described["paths"]["/api/v1/token"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "415", "422", "429"}
+    assert set(responses) == OF_ALL | {"200", "409", "413", "415", "422", "429"}
+
+
+def test_declares_what_any_request_can_bring_about(described):
+    for item in described["paths"].values():
+        for method, operation in item.items():
+            declared = set(operation["responses"])
+            assert declared >= OF_ALL, operation["operationId"]
+            assert ("requestBody" in operation) is ("413" in declared), (method, declared)
+
+
+def test_declares_headers_and_an_example_of_refusals(described):
+    for item in described["paths"].values():
+        for operation in item.values():
+            for status, answer in operation["responses"].items():
+                assert "X-Request-ID" in answer["headers"]
+                assert ("WWW-Authenticate" in answer["headers"]) is (status == "401")
+                assert ("Retry-After" in answer["headers"]) is (status == "429")
+                if status != "200":
+                    example = answer["content"]["application/json"]["example"]
+                    assert isinstance(example["message"], str)
+
+
+def test_declares_an_array_for_what_a_post_makes():
+    whole = SchemaGenerator(urlconf="vms.urls").get_schema(public=True)
+    posted = whole["paths"]["/api/v1/downloads"]["post"]
+    answer = posted["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"type": "array", "items": {"$ref": "#/components/schemas/Record"}}
+    assert "parameters" not in posted
+
+
+def test_is_openapi_3_1(described):
+    assert described["openapi"] == "3.1.0"
+
+
+def test_shows_the_document_with_pages_of_our_own(settings):
+    settings.ROOT_URLCONF = "vms.urls"
+    page = Client().get("/api/docs")
+    sources = re.findall(r"(?:src|href)=\"([^\"]+)\"", page.text)
+    assert len(sources) > 2
+    assert all(source.startswith("/static/drf_spectacular_sidecar/") for source in sources)
+    for source in sources:
+        assert Client().get(source).status_code == 200, source
 
 
 def test_declares_the_envelope_of_lists(described):

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cameras.timeline import Interval
@@ -148,6 +148,7 @@ def test_holds_every_sample_at_its_time(target, archive, pair, cut, gaps, sideca
     check_file(plan, made, target)
 
 
+@settings(max_examples=max(1, settings.default.max_examples // 4))
 @given(recordings(), shares, cuts, policies)
 def test_makes_the_same_file_of_sidecars(archive, pair, cut, gaps):
     try:
@@ -230,6 +231,14 @@ def test_keeps_sound_that_is_behind_its_pictures_at_a_boundary(target):
     plan = plan_of(made, seconds(0, 6))
 
     assert [len(part.audio) for part in plan.slices] == [135, 150]
+    check_file(plan, made, target)
+
+
+def test_leaves_out_a_sound_packet_most_of_which_was_heard(target):
+    made = make([Recording(delay=0.015), Recording()])
+    plan = plan_of(made, seconds(0, 4))
+
+    assert [len(part.audio) for part in plan.slices] == [100, 99]
     check_file(plan, made, target)
 
 

@@ -213,7 +213,7 @@ def with_fragments(table: Table, fragments: Table) -> Table:
 
 def whole(table: Table, size: int) -> int:
     """Count the samples before the first that is not wholly in the file."""
-    if not len(table) or int((table.chunk_at + table.chunk_size).max()) <= size:
+    if not len(table) or table.data_end <= size:
         return len(table)
     return int(np.flatnonzero(table.at + table.size > size)[0])
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
+# So many chunks are summed up at a time: those of a day would fill memory.
+AT_ONCE = 100_000
 NO_TICKS = np.empty(0, np.int32)
 
 
@@ -110,6 +112,20 @@ class Table:
         first = np.zeros(len(self.chunk_count), np.int64)
         np.cumsum(self.chunk_count[:-1], out=first[1:])
         return np.add.reduceat(self.size, first, dtype=np.int64)
+
+    @property
+    def data_end(self) -> int:
+        """Offset at which the last of all bytes ends; chunks are looked at some at a time."""
+        end, first = 0, 0
+        for begin in range(0, len(self.chunk_at), AT_ONCE):
+            some = slice(begin, begin + AT_ONCE)
+            counts = self.chunk_count[some].astype(np.int64)
+            starts_at = np.cumsum(counts) - counts
+            stop = first + int(counts.sum())
+            sizes = np.add.reduceat(self.size[first:stop], starts_at, dtype=np.int64)
+            end = max(end, int((self.chunk_at[some].astype(np.int64) + sizes).max()))
+            first = stop
+        return end
 
     @property
     def at(self) -> Ints:

@@ -114,10 +114,10 @@ def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Ints, Array]:
     repeats = np.diff(np.append(rows[:, 0], len(at) + 1))
     if (repeats < 0).any():
         raise Malformed("samples in chunks that are not there")
-    samples = np.repeat(rows[:, 1], repeats)
-    if int(samples.sum()) != count:
+    if int(np.dot(rows[:, 1], repeats)) != count:
         raise Malformed("chunks for another number of samples")
-    entry = np.repeat(rows[:, 2] - 1, repeats)
+    samples = np.repeat(rows[:, 1].astype(np.uint32), repeats)
+    entry = np.repeat((rows[:, 2] - 1).astype(np.int32), repeats)
     used = samples > 0
     return (at, samples, entry) if used.all() else (at[used], samples[used], entry[used])
 
