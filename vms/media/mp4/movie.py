@@ -211,8 +211,9 @@ def chunk_runs(count: Array, entry: Array) -> tuple[bytes, Array]:
     """Write `stsc` (8.7.4): a row where the number of samples or the entry changes."""
     rows = starts((count[1:] == count[:-1]) & (entry[1:] == entry[:-1])) if len(count) else NO_TICKS
     table = np.empty((len(rows), 3), ">u4")
-    table[:, 0], table[:, 1], table[:, 2] = rows + 1, count[rows], entry[rows]
-    table[:, 2] += 1
+    # Added where they are: there may be as many rows as chunks.
+    table[:, 0], table[:, 1], table[:, 2] = rows, count[rows], entry[rows]
+    table[:, ::2] += 1
     return struct.pack(">I", len(table)), table
 
 

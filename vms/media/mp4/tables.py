@@ -106,18 +106,21 @@ def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Ints, Array]:
     form, box = (">u4", box) if box is not None else (">u8", needed(boxes, b"co64"))
     at = words(box, 8, number(box, 4), form).astype(np.int64)
     box = needed(boxes, b"stsc")
-    rows = words(box, 8, 3 * number(box, 4), ">u4").reshape(-1, 3).astype(np.int64)
-    if len(rows) == 0 or len(at) == 0 or rows[0, 0] != 1 or (np.diff(rows[:, 0]) <= 0).any():
+    # Column by column: a file that interleaves has as many rows as chunks, a day's has millions.
+    rows = words(box, 8, 3 * number(box, 4), ">u4").reshape(-1, 3)
+    if len(rows) == 0 or len(at) == 0 or rows[0, 0] != 1:
         raise Malformed("samples that are in no chunk")
     if int(at.min()) < 0:
         raise Malformed("a chunk beyond every file")
-    repeats = np.diff(np.append(rows[:, 0], len(at) + 1))
-    if (repeats < 0).any():
+    repeats = np.diff(rows[:, 0].astype(np.int64), append=len(at) + 1)
+    if (repeats[:-1] <= 0).any() or repeats[-1] < 0:
         raise Malformed("samples in chunks that are not there")
-    if int(np.dot(rows[:, 1], repeats)) != count:
+    samples = rows[:, 1].astype(np.uint32)
+    if int(np.dot(samples, repeats)) != count:
         raise Malformed("chunks for another number of samples")
-    samples = np.repeat(rows[:, 1].astype(np.uint32), repeats)
-    entry = np.repeat((rows[:, 2] - 1).astype(np.int32), repeats)
+    entry = rows[:, 2].astype(np.int32) - 1
+    if (repeats != 1).any():
+        samples, entry = np.repeat(samples, repeats), np.repeat(entry, repeats)
     used = samples > 0
     return (at, samples, entry) if used.all() else (at[used], samples[used], entry[used])
 
