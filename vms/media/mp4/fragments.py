@@ -10,7 +10,7 @@ import numpy as np
 
 from vms.media.mp4.atoms import Malformed, children, first, number, wide_number
 from vms.media.mp4.table import NO_TICKS, Array, Ints, Table, runs, shifts
-from vms.media.mp4.tables import bounded, needed, words
+from vms.media.mp4.tables import FARTHEST, bounded, needed, words
 
 NOT_SYNC = 0x10000
 # tfhd (8.8.7)
@@ -171,8 +171,10 @@ def read_run(
         first_flags, place = number(box, place), place + 4
     width = sum(bool(flags & flag) for _, flag in COLUMNS)
     rows = words(box, place, count * width, ">u4").reshape(count, width)
-    if at < 0:
-        raise Malformed("samples before the file begins")
+    if not 0 <= at <= FARTHEST:
+        raise Malformed("samples outside of every file")
+    if decoded > FARTHEST:
+        raise Malformed("a clock that no recording reaches")
     return Run(flags, at, decoded, own, first_flags, rows)
 
 

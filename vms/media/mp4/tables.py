@@ -14,6 +14,8 @@ EMPTY_SAMPLES = 100_000
 MOST_SAMPLES = 10_000_000
 
 
+# Offsets and ticks beyond it are forged; sums of two such still fit into 64 bits with a sign.
+FARTHEST = 2**61
 Boxes = dict[bytes, memoryview]
 
 
@@ -110,7 +112,7 @@ def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Ints, Array]:
     rows = words(box, 8, 3 * number(box, 4), ">u4").reshape(-1, 3)
     if len(rows) == 0 or len(at) == 0 or rows[0, 0] != 1:
         raise Malformed("samples that are in no chunk")
-    if int(at.min()) < 0:
+    if int(at.min()) < 0 or int(at.max()) > FARTHEST:
         raise Malformed("a chunk beyond every file")
     repeats = np.diff(rows[:, 0].astype(np.int64), append=len(at) + 1)
     if (repeats[:-1] <= 0).any() or repeats[-1] < 0:
