@@ -102,7 +102,7 @@ def run_lengths(box: memoryview, count: int) -> Ints:
     return rows[rows[:, 0] > 0] if (rows[:, 0] == 0).any() else rows
 
 
-def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Ints, Array]:
+def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Array, Array]:
     """Read `stsc` (8.7.4) and `stco` or `co64` (8.7.5): offset, samples, entry of each chunk."""
     box = boxes.get(b"stco")
     form, box = (">u4", box) if box is not None else (">u8", needed(boxes, b"co64"))
@@ -114,7 +114,8 @@ def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Ints, Array]:
         raise Malformed("samples that are in no chunk")
     if int(at.min()) < 0 or int(at.max()) > FARTHEST:
         raise Malformed("a chunk beyond every file")
-    repeats = np.diff(rows[:, 0].astype(np.int64), append=len(at) + 1)
+    chunk = np.append(rows[:, 0], len(at) + 1).astype(np.int64)
+    repeats = chunk[1:] - chunk[:-1]
     if (repeats[:-1] <= 0).any() or repeats[-1] < 0:
         raise Malformed("samples in chunks that are not there")
     samples = rows[:, 1].astype(np.uint32)
