@@ -20,10 +20,8 @@ from downloads.footage import Footage, footage_of
 from downloads.naming import display_name
 from downloads.serializers import OrderSerializer, over_quota
 from exports import storage
-from exports.cutting import HOLD
 from exports.errors import CodecChanged, ExportError, HasGaps, NoFootage, TooLarge
-from exports.plan import Gaps
-from exports.planning import megabytes
+from exports.terms import HOLD, Gaps, megabytes
 from vms.accounts.models import User
 from vms.api.dates import wire_timestamp
 

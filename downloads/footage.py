@@ -14,7 +14,7 @@ from django.db.models import F, FloatField, Func, Max, Min, Q, RowRange, Sum, Wi
 
 from cameras.models import Segment, SegmentQuerySet, Stream
 from cameras.timeline import Interval, merge
-from exports.cutting import HOLD
+from exports.terms import HOLD
 
 # SQLite's days are floats of some 40 microseconds: a little too many are let through and merged.
 ROUNDING_SECONDS = 0.002

@@ -17,10 +17,9 @@ from cameras.serializers import stream_record
 from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import link_path
-from exports.cutting import Cut
 from exports.engines.containers import CONTAINERS, MP4
 from exports.options import Options
-from exports.plan import Gaps
+from exports.terms import Cut, Gaps
 from vms.accounts.models import Session, User
 from vms.accounts.serializers import UserSerializer
 from vms.api.dates import ZonedDateTimeField, wire_interval_time, wire_timestamp

@@ -11,7 +11,6 @@ from downloads.models import Download
 from downloads.notifications import announce_job, tell_progress
 from downloads.upkeep import lost_messages, note_sent, settle_ownerless, tell_untold
 from exports import housekeeping
-from exports.runner import run_export
 from vms.push.publish import prune
 
 log = structlog.get_logger(__name__)
@@ -26,6 +25,9 @@ def generate_download(download_id: int) -> None:
     download = Download.objects.select_related("job").filter(pk=download_id).first()
     if download is None:
         return
+    # Only a worker makes files: other processes are spared the media libraries.
+    from exports.runner import run_export
+
     job = run_export(download.job_id, told=tell_progress)
     if job is not None:
         announce_job(job, timezone.now())

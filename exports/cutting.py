@@ -8,32 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 
 from cameras.timeline import Interval
-from exports.clock import NS, Nanoseconds, nanoseconds, scale, scale_one
+from exports.clock import Nanoseconds, nanoseconds, scale, scale_one
+from exports.terms import HOLD, Cut
 from vms.media.probe import MediaFile, Track
 
-# Between two segments the picture before is held for so long; anything longer is a gap.
-HOLD_NS = NS // 5
+HOLD_NS = HOLD // timedelta(microseconds=1) * 1000
 # Begins of segments are rounded to microseconds: a picture that near to one belongs to it.
 ROUNDING_NS = 1000
-HOLD = timedelta(microseconds=HOLD_NS // 1000)
-
-
-class Cut(StrEnum):
-    """Where the file begins: at the very picture asked for, or at the keyframe before it.
-
-    A smart cut is exact and hides nothing: the pictures before the first whole group are encoded
-    anew.
-    """
-
-    EXACT = "exact"
-    KEYFRAME = "keyframe"
-    SMART = "smart"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exports.cutting import Cut
-from exports.plan import Gaps
+from exports.terms import Cut, Gaps
 
 
 @dataclass(frozen=True)

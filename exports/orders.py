@@ -13,10 +13,9 @@ from django.db import IntegrityError, transaction
 from cameras.models import Stream
 from cameras.timeline import Interval
 from exports import states, storage
-from exports.cutting import Cut
 from exports.models import ExportJob
 from exports.options import Options
-from exports.plan import Gaps
+from exports.terms import Cut, Gaps
 
 log = structlog.get_logger(__name__)
 

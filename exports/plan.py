@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
@@ -18,18 +17,11 @@ from numpy.typing import NDArray
 
 from cameras.timeline import Interval
 from exports.clock import Nanoseconds, between, nanoseconds, scale, scale_one
-from exports.cutting import HOLD, HOLD_NS, Cut, Draft, SegmentMedia, Span, choose_segments, trim
+from exports.cutting import HOLD_NS, Draft, SegmentMedia, Span, choose_segments, trim
 from exports.errors import CodecChanged, HasGaps, NoFootage
 from exports.sound import Sound
+from exports.terms import HOLD, Cut, Gaps
 from vms.media.probe import Track
-
-
-class Gaps(StrEnum):
-    """What becomes of time without footage between pictures; before and after them is none."""
-
-    COLLAPSE = "collapse"
-    KEEP = "keep"
-    FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,10 +13,11 @@ from cameras.archive.index import FoundSegment, OutsideFolder, Places, segments_
 from cameras.archive.sidecars import read_with_sidecar, sidecar_path
 from cameras.models import Stream
 from cameras.timeline import Interval
-from exports.cutting import HOLD, SegmentMedia
+from exports.cutting import SegmentMedia
 from exports.errors import NoFootage, TooLarge
 from exports.options import Options
 from exports.plan import ExportPlan, make_plan
+from exports.terms import HOLD, megabytes
 from exports.unusable import Refusal, nothing_left
 from vms.media.probe import UnreadableMedia
 
@@ -100,7 +101,3 @@ def refuse_too_large(plan: ExportPlan) -> None:
             f"The file would have {megabytes(plan.payload)} MB, more than the "
             f"{megabytes(limit)} MB this server allows; choose a shorter interval."
         )
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f}"

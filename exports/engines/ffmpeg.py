@@ -11,7 +11,6 @@ import ffmpeg
 import structlog
 
 from exports.clock import NS
-from exports.cutting import Cut
 from exports.engines.base import Locate, Tick
 from exports.engines.feed import Feed
 from exports.engines.opening import exact
@@ -20,6 +19,7 @@ from exports.engines.treatment import COPIED, LOSSLESS, Treatment, treat
 from exports.engines.verify import verify
 from exports.errors import EngineFailed, NoRoom
 from exports.plan import ExportPlan
+from exports.terms import Cut
 from vms.media.ffmpeg import FfmpegFailed, FfmpegStalled, Progress, ffmpeg_version, run_ffmpeg
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.edits import trim_end

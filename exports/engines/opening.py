@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from exports.cutting import Cut, Span
+from exports.cutting import Span
 from exports.engines.base import Locate
 from exports.errors import SegmentChanged
 from exports.plan import ExportPlan, Opening, Slice, output_times
+from exports.terms import Cut
 from vms.media.smart.reencode import Reencoded, reencode
 from vms.media.smart.source import Source, Unencodable
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from exports.clock import NS
-from exports.cutting import Cut, Span
+from exports.cutting import Span
 from exports.engines.base import Locate, Tick
 from exports.engines.delivery import write_copy
 from exports.engines.hashing import Hasher
@@ -22,6 +22,7 @@ from exports.engines.spliced import Blob, Part, Range, SplicedFile
 from exports.engines.tracks import TrackBuilder
 from exports.errors import ExportError
 from exports.plan import ExportPlan, Opening, Slice
+from exports.terms import Cut
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.index import FileIndex, TrackIndex
 from vms.media.mp4.movie import MOST_VALUE, Movie, build_header

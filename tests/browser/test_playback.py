@@ -14,9 +14,10 @@ import pytest
 
 from cameras.demo.numbers import read_number
 from cameras.timeline import Interval
-from exports.cutting import Cut, SegmentMedia
+from exports.cutting import SegmentMedia
 from exports.engines.splice import SpliceEngine
-from exports.plan import Gaps, make_plan
+from exports.plan import make_plan
+from exports.terms import Cut, Gaps
 from tests.browser.chromium import PROGRAM, browser
 from tests.browser.files import serving
 from tests.footage import BEGIN, Footage, begin_of

@@ -17,13 +17,14 @@ import pytest
 from cameras.demo.numbers import read_number
 from cameras.demo.sound import beep_source
 from cameras.timeline import Interval
-from exports.cutting import Cut, SegmentMedia
+from exports.cutting import SegmentMedia
 from exports.engines.containers import CONTAINERS
 from exports.engines.ffmpeg import FfmpegEngine
 from exports.engines.treatment import treat
 from exports.engines.verify import verify
 from exports.errors import Cancelled, CodecChanged, EngineFailed, NotVerified
-from exports.plan import Gaps, make_plan
+from exports.plan import make_plan
+from exports.terms import Cut, Gaps
 from tests.exports.test_engines import children_of
 from tests.footage import BEGIN, LOUD, SILENCE_SECONDS, Footage, begin_of
 from vms.media.ffmpeg import find_ffmpeg

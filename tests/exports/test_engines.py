@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from cameras.timeline import Interval
-from exports.cutting import Cut, SegmentMedia
+from exports.cutting import SegmentMedia
 from exports.engines.ffmpeg import FfmpegEngine
 from exports.engines.splice import SpliceEngine, can_splice
 from exports.engines.verify import verify
 from exports.errors import Cancelled, EngineFailed, NotVerified, SegmentChanged
-from exports.plan import Gaps, make_plan
+from exports.plan import make_plan
+from exports.terms import Cut, Gaps
 from tests.footage import BEGIN, Footage, begin_of, decode_beeps, decode_numbers
 from vms.media.ffmpeg import find_ffmpeg
 from vms.media.mp4.edits import shown_duration

@@ -15,14 +15,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cameras.timeline import Interval
-from exports.cutting import HOLD, Cut, Placed
+from exports.cutting import Placed
 from exports.engines.readback import verify_tables
 from exports.engines.splice import Unspliceable, splice
 from exports.engines.spliced import Range
 from exports.engines.tracks import pushed
 from exports.errors import ExportError, NoFootage, NotVerified
-from exports.plan import Gaps, make_plan, picture_times
+from exports.plan import make_plan, picture_times
 from exports.sound import Sound
+from exports.terms import HOLD, Cut, Gaps
 from tests.exports.joins import NS, ZERO, Recording, make, picture_entry, recordings
 from vms.media.mp4.fragments import Defaults, Run, table_of
 from vms.media.mp4.index import read_index

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from cameras.timeline import Interval
 from exports.clock import NS
-from exports.cutting import Cut
 from exports.errors import CodecChanged, HasGaps, NoFootage
-from exports.plan import Gaps, make_plan, output_times
+from exports.plan import make_plan, output_times
+from exports.terms import Cut, Gaps
 from tests.exports.media import at, segment, sound, video
 
 

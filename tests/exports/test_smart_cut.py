@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from cameras.timeline import Interval
-from exports.cutting import Cut, SegmentMedia
+from exports.cutting import SegmentMedia
 from exports.engines.opening import open_smart
 from exports.engines.readback import verify_tables
 from exports.engines.splice import SpliceEngine
 from exports.plan import make_plan
+from exports.terms import Cut
 from tests.footage import BEGIN, Footage, begin_of, decode_beeps, decode_numbers
 from vms.media.segment import read_segment
 

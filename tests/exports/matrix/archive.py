@@ -21,7 +21,8 @@ from cameras.timeline import Interval
 from exports.cutting import SegmentMedia
 from exports.engines.splice import SpliceEngine
 from exports.engines.verify import verify
-from exports.plan import ExportPlan, Gaps, make_plan
+from exports.plan import ExportPlan, make_plan
+from exports.terms import Gaps
 from tests.exports.matrix.reel import Piece, Reel
 from tests.footage import BEGIN
 from vms.media.probe import UnreadableMedia

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 
 from exports.errors import NoFootage
-from exports.plan import Gaps
+from exports.terms import Gaps
 from tests.exports.matrix.archive import Archive
 from tests.exports.matrix.conftest import make_engine
 from tests.exports.matrix.reel import Camera, reel

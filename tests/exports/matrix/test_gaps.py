@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from exports.errors import HasGaps, NoFootage
-from exports.plan import Gaps
+from exports.terms import Gaps
 from tests.exports.matrix.archive import Archive, instant
 from tests.exports.matrix.reel import Camera, reel
 from tests.exports.matrix.watch import check_exact, check_sound

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 
 from exports.engines.splice import SpliceEngine
 from exports.errors import NoFootage
-from exports.plan import Gaps
+from exports.terms import Gaps
 from tests.exports.matrix.archive import in_file
 from tests.exports.matrix.strategies import drawing, orders
 from tests.exports.matrix.watch import check_exact, near

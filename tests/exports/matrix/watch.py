@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from cameras.demo.numbers import read_number
-from exports.plan import Gaps
+from exports.terms import Gaps
 from tests.exports.matrix.archive import Archive, Picture, in_file
 from tests.footage import decode_beeps
 from vms.media.mp4.edits import shown_duration
