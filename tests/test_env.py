@@ -36,6 +36,7 @@ def test_reads_defaults_from_nothing():
         ("VMS_HOST", "::1", "::1"),
         ("VMS_HOST", "vms-1.example.org", "vms-1.example.org"),
         ("VMS_SECRET_KEY", f" {'k' * 32} ", "k" * 32),
+        ("VMS_LINK_KEYS", f"{'n' * 32}, {'o' * 32}", ["n" * 32, "o" * 32]),
         ("VMS_REDIS_URL", "redis://cache", "redis://cache"),
         ("VMS_DATABASE_URL", "postgres://u:p%23@db_1:5432/vms", "postgres://u:p%23@db_1:5432/vms"),
         ("VMS_DATABASE_URL", "postgres:///vms", "postgres:///vms"),
@@ -97,6 +98,7 @@ def test_leaves_other_names_alone():
         ("VMS_TRUSTED_PROXIES", "10.0.0.2/8", "write addresses or networks"),
         ("VMS_TRUSTED_PROXIES", "0.0.0.0/0", "write addresses or networks"),
         ("VMS_SECRET_KEY", "k" * 31, "at least 32 characters"),
+        ("VMS_LINK_KEYS", f"{'k' * 32},{'k' * 31}", "at least 32 characters"),
         ("VMS_EXPORT_TTL_SECONDS", "59", "from 60 to"),
     ],
 )
@@ -109,6 +111,7 @@ def test_refuses_a_value_it_cannot_use(name, text, cure):
     ("name", "text"),
     [
         ("VMS_SECRET_KEY", "hidden"),
+        ("VMS_LINK_KEYS", "hidden"),
         ("VMS_DATABASE_URL", "mysql://u:hidden@host/db"),
         ("VMS_DATABASE_URL", "postgres://u:hidden#x@host/db"),
         ("VMS_DATABASE_URL", "postgres://u:hidden/x@host/db"),

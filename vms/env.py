@@ -21,6 +21,7 @@ from vms.values import (
     parse_delivery,
     parse_host,
     parse_key,
+    parse_keys,
     parse_location,
     parse_path,
     parse_proxies,
@@ -72,6 +73,12 @@ SETTINGS: tuple[Setting, ...] = (
         parse_key,
         None,
         "signs sessions and links; default: kept in the data folder",
+    ),
+    Setting(
+        "VMS_LINK_KEYS",
+        parse_keys,
+        None,
+        "sign links of previews and cuts: the first signs, all verify; default: VMS_SECRET_KEY",
     ),
     Setting(
         "VMS_DEBUG", parse_bool, False, "Django's debug pages; never on a server that others reach"

@@ -45,6 +45,9 @@ except OSError as error:
         f"VMS_DATA_DIR cannot be used: name a folder that this user may write ({error.strerror})."
     ) from error
 
+# The first signs links, each of them verifies.
+LINK_KEYS = VMS["VMS_LINK_KEYS"] or [SECRET_KEY]
+
 DEBUG = VMS["VMS_DEBUG"]
 PUBLIC_URL = VMS["VMS_PUBLIC_URL"]
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname if PUBLIC_URL else None

@@ -54,6 +54,16 @@ def parse_key(text: str) -> str:
     return text.strip()
 
 
+def parse_keys(text: str) -> list[str]:
+    keys = listed(text)
+    if not keys or any(len(key) < KEY_LENGTH for key in keys):
+        raise ValueError(
+            f"write random texts of at least {KEY_LENGTH} characters without a comma, separated "
+            "by commas, the newest first"
+        )
+    return keys
+
+
 def parse_public_key(text: str) -> bytes:
     cure = "write the 32 bytes of an Ed25519 public key in base64"
     try:
