@@ -30,7 +30,12 @@ from vms.accounts.admin_lists import (
 )
 
 MEASURED = ("status", "has_sound", "width", "height", "disconnections_count")
-STREAM_FIELDS = ("camera", "type", "url", "is_enabled", "uuid", *MEASURED, "segments", "folders")
+STREAM_FIELDS = (
+    *("camera", "type", "url", "is_enabled", "node", "uuid"),
+    *MEASURED,
+    "segments",
+    "folders",
+)
 
 
 def listed(page: str, condition: str, value: Any, text: str = "Show") -> SafeString:

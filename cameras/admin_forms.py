@@ -27,7 +27,7 @@ class StreamForm(forms.ModelForm):
 
     class Meta:
         model = Stream
-        fields = ("camera", "type", "url", "is_enabled")
+        fields = ("camera", "type", "url", "is_enabled", "node")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -6,12 +6,15 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from cameras.timeline import Interval
 
+# A part of a queue's name.
+NODE_NAME = r"^[a-z0-9][a-z0-9_-]*$"
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -96,6 +99,12 @@ class Stream(models.Model):
         max_length=1000, blank=True, help_text="rtsp:, http:, file: or demo:; empty: not recorded"
     )
     is_enabled = models.BooleanField(default=True)
+    node = models.CharField(
+        max_length=32,
+        blank=True,
+        validators=[RegexValidator(NODE_NAME, "Use small letters, digits, - and _.")],
+        help_text="machine its archive lies on, whose workers make its files; empty: any worker",
+    )
     status = models.CharField(max_length=16, choices=Status.choices, null=True, blank=True)  # noqa: DJ001 - null on the wire too
     has_sound = models.BooleanField(default=False)
     width = models.PositiveIntegerField(null=True, blank=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -58,6 +59,20 @@ class ExportJob(models.Model):
     mode = models.CharField(max_length=16, blank=True)
     engine = models.CharField(max_length=64, blank=True)
 
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="who ordered it first: the queue is fair between users",
+    )
+    node = models.CharField(max_length=32, blank=True, help_text="as the stream's; whose workers")
+    turn = models.FloatField(default=0, editable=False, help_text="the least is made next")
+    reserved = models.BigIntegerField(
+        default=0, editable=False, help_text="bytes this attempt will take of the storage"
+    )
+
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -79,6 +94,7 @@ class ExportJob(models.Model):
             models.Index(fields=["state", "expires_at"], name="job_state_expires"),
             models.Index(fields=["fingerprint"], name="job_fingerprint"),
             models.Index(fields=["-created_at", "-id"], name="job_created"),
+            models.Index(fields=["state", "node", "turn", "created_at"], name="job_queue"),
             models.Index(fields=["state", "-created_at", "-id"], name="job_state_created"),
         )
 
