@@ -16,6 +16,7 @@ from vms.accounts.models import User
 from vms.api.broadcast import send_to_groups
 from vms.push.messages import Body, addressed, wire_body
 from vms.push.models import Event
+from vms.push.subscribers import tell_subscribers
 
 
 def record_event(*, user_id: int, session_id: str, body: Body, now: datetime) -> Event:
@@ -42,6 +43,7 @@ def record_events(
         for event in events:
             messages = addressed(user_id, session_id, wire_body(event.body, event.pk))
             transaction.on_commit(partial(send_to_groups, messages))
+        transaction.on_commit(partial(tell_subscribers, events), robust=True)
     return events
 
 
