@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bench.footage import Source, touching
 from bench.meter import Stages
-from cameras.archive.sidecars import read_and_keep, read_with_sidecar
 from cameras.timeline import Interval
 from exports import runner, storage
 from exports.cutting import SegmentMedia
 from exports.engines.splice import can_splice, splice
 from exports.engines.spliced import Range
 from exports.plan import ExportPlan, make_plan
+from vms.media.kept import read_and_keep, read_with_sidecar
 from vms.media.segment import read_segment
 
 

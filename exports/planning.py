@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from cameras.archive.index import FoundSegment, OutsideFolder, Places, segments_touching
-from cameras.archive.sidecars import read_with_sidecar, sidecar_path
+from cameras.archive.sidecars import sidecar_path
 from cameras.models import Stream
 from cameras.timeline import Interval
 from exports.cutting import SegmentMedia
@@ -19,6 +19,7 @@ from exports.options import Options
 from exports.plan import ExportPlan, make_plan
 from exports.terms import HOLD, megabytes
 from exports.unusable import Refusal, nothing_left
+from vms.media.kept import read_with_sidecar
 from vms.media.probe import UnreadableMedia
 
 # So many segments are read before anybody may have a word.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cameras.archive.layout import FileName
 from cameras.archive.listing import FoundFile
-from cameras.archive.sidecars import read_and_keep, sidecar_path
+from cameras.archive.sidecars import sidecar_path
 from cameras.models import ArchiveFolder, Segment
+from vms.media.kept import read_and_keep
 from vms.media.probe import MediaFile, UnreadableMedia
 
 # A name that tells whole seconds is off by up to one; half a second more is left for clocks.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from exports.engines.hashing import Hasher
-from exports.plan import ExportPlan
+if TYPE_CHECKING:  # the web process reads virtual files without the libraries that plan them
+    from exports.engines.hashing import Hasher
+    from exports.plan import ExportPlan
 
 # Where the file of a segment is, by the segment's id.
 Locate = Callable[[int], Path]

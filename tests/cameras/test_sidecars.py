@@ -12,8 +12,9 @@ import pytest
 from cameras.archive.index import OutsideFolder, Places
 from cameras.archive.retention import apply_retention
 from cameras.archive.scanner import scan_folder
-from cameras.archive.sidecars import read_with_sidecar, sidecar_path
+from cameras.archive.sidecars import sidecar_path
 from cameras.models import Segment
+from vms.media.kept import read_with_sidecar
 from vms.media.probe import UnreadableMedia
 from vms.media.segment import read_segment
 
