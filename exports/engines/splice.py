@@ -173,11 +173,14 @@ class Joint:
     def movie(self) -> Movie:
         plan, media = self.plan, self.plan.slices[0].segment.media
         sizes = {"video": (media.width, media.height), "audio": (0, 0)}
+        tracks = [
+            builder.finish(ticks_up(plan.duration_ns, builder.clock), *sizes[kind])
+            for kind, builder in self.builders.items()
+        ]
+        # What they collected of a day is as large as the header that is made next.
+        self.builders.clear()
         return Movie(
-            tracks=[
-                builder.finish(ticks_up(plan.duration_ns, builder.clock), *sizes[kind])
-                for kind, builder in self.builders.items()
-            ],
+            tracks=tracks,
             scale=self.clock,
             length=ticks_up(plan.duration_ns, self.clock),
             media_size=self.size,

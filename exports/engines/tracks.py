@@ -104,7 +104,7 @@ class TrackBuilder:
         self.shift_ticks.append(table.shift_ticks)
         self.syncs.append(table.sync)
         self.chunk_counts.append(table.chunk_count)
-        self.chunk_entries.append(self.own_entries(entries)[table.chunk_entry])
+        self.chunk_entries.append(self.own_numbers(entries, table))
 
     def stretch_last(self, ticks: int) -> None:
         """Let the last sample so far last *ticks* longer: until the next one begins."""
@@ -113,6 +113,13 @@ class TrackBuilder:
         counts[-1] -= 1
         self.step_counts[-1] = np.append(counts, 1)
         self.step_ticks[-1] = np.append(values, values[-1] + ticks)
+
+    def own_numbers(self, entries: tuple[bytes, ...], table: Table) -> Array:
+        """Number the sample entry of each chunk; one number that is repeated takes no memory."""
+        numbers = self.own_entries(entries)
+        if len(numbers) > 1:
+            return numbers[table.chunk_entry]
+        return np.ndarray((len(table.chunk_entry),), numbers.dtype, numbers, strides=(0,))
 
     def own_entries(self, entries: tuple[bytes, ...]) -> Array:
         """Return our numbers of a segment's sample entries."""
@@ -143,7 +150,7 @@ class TrackBuilder:
             shift_ticks=shift_ticks,
             chunk_at=self.joined_chunks(),
             chunk_count=np.concatenate(self.chunk_counts),
-            chunk_entry=np.concatenate(self.chunk_entries),
+            chunk_entry=self.joined_entries(),
         )
         return MovieTrack(self.kind, self.clock, tuple(self.entries), table, length, width, height)
 
@@ -163,6 +170,11 @@ class TrackBuilder:
             at += len(chunk)
         self.chunks.clear()
         return places
+
+    def joined_entries(self) -> Array:
+        if len(self.entries) > 1:
+            return np.concatenate(self.chunk_entries)
+        return np.broadcast_to(np.uint16(0), sum(map(len, self.chunk_entries)))
 
     def joined_shifts(self) -> tuple[Array, Array]:
         if not any(map(len, self.shift_ticks)):

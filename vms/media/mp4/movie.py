@@ -84,9 +84,9 @@ def build_header(movie: Movie) -> bytes:
     del movie
     # Where the media begins is known only now; the offsets have kept their width.
     size = sum(map(width_of, pieces))
-    while offsets:
-        table = offsets.pop()
+    for table in offsets:
         np.add(table, size, out=table, casting="unsafe")
+    del table, offsets
     written = BytesIO()
     while pieces:
         piece = pieces.popleft()

@@ -62,7 +62,7 @@ def sample_sizes(boxes: Boxes, limit: int) -> Array:
         same, count = number(box, 4), bounded(number(box, 8), limit)
         if same:
             return np.broadcast_to(np.uint32(same), (count,))
-        return words(box, 12, count, ">u4").astype(np.uint32)
+        return words(box, 12, count, ">u4")
     box = needed(boxes, b"stz2")
     width, count = number(box, 4) & 0xFF, bounded(number(box, 8), limit)
     if width == 4:  # noqa: PLR2004 - two sizes a byte
@@ -102,11 +102,9 @@ def run_lengths(box: memoryview, count: int) -> Ints:
     return rows[rows[:, 0] > 0] if (rows[:, 0] == 0).any() else rows
 
 
-def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Array, Array]:
+def read_chunks(boxes: Boxes, count: int) -> tuple[Array, Array, Array]:
     """Read `stsc` (8.7.4) and `stco` or `co64` (8.7.5): offset, samples, entry of each chunk."""
-    box = boxes.get(b"stco")
-    form, box = (">u4", box) if box is not None else (">u8", needed(boxes, b"co64"))
-    at = words(box, 8, number(box, 4), form).astype(np.int64)
+    at = chunk_places(boxes)
     box = needed(boxes, b"stsc")
     # Column by column: a file that interleaves has as many rows as chunks, a day's has millions.
     rows = words(box, 8, 3 * number(box, 4), ">u4").reshape(-1, 3)
@@ -114,18 +112,31 @@ def read_chunks(boxes: Boxes, count: int) -> tuple[Ints, Array, Array]:
         raise Malformed("samples that are in no chunk")
     if int(at.min()) < 0 or int(at.max()) > FARTHEST:
         raise Malformed("a chunk beyond every file")
-    chunk = np.append(rows[:, 0], len(at) + 1).astype(np.int64)
-    repeats = chunk[1:] - chunk[:-1]
-    if (repeats[:-1] <= 0).any() or repeats[-1] < 0:
+    chunk = rows[:, 0]
+    if (chunk[1:] <= chunk[:-1]).any() or int(chunk[-1]) > len(at) + 1:
         raise Malformed("samples in chunks that are not there")
-    samples = rows[:, 1].astype(np.uint32)
-    if int(np.dot(samples, repeats)) != count:
-        raise Malformed("chunks for another number of samples")
-    entry = rows[:, 2].astype(np.int32) - 1
-    if (repeats != 1).any():
+    samples, entry = narrowed(rows[:, 1]), narrowed(rows[:, 2] - np.uint32(1))
+    if not int(chunk[-1]) == len(rows) == len(at):
+        repeats = np.diff(np.append(chunk, len(at) + 1).astype(np.int64))
         samples, entry = np.repeat(samples, repeats), np.repeat(entry, repeats)
+    if int(samples.sum(dtype=np.uint64)) != count:
+        raise Malformed("chunks for another number of samples")
     used = samples > 0
     return (at, samples, entry) if used.all() else (at[used], samples[used], entry[used])
+
+
+def chunk_places(boxes: Boxes) -> Array:
+    """Read `stco` or `co64` (8.7.5); of a long file they are left as they stand there."""
+    box = boxes.get(b"stco")
+    if box is not None:
+        return words(box, 8, number(box, 4), ">u4").astype(np.int64)
+    box = needed(boxes, b"co64")
+    return words(box, 8, number(box, 4), ">i8")
+
+
+def narrowed(values: Array) -> Array:
+    """Return *values* in the narrowest unsigned type."""
+    return values.astype(np.min_scalar_type(int(values.max())))
 
 
 def needed(boxes: Boxes, kind: bytes) -> memoryview:
