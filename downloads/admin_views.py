@@ -21,6 +21,7 @@ from downloads.admin_serializers import AdminOrderSerializer, admin_record
 from downloads.filters import OperatorFilterSerializer, everybodys_history, narrow
 from downloads.models import Download, DownloadQuerySet
 from downloads.views import FILTERS, ID, RecordViewSet
+from exports.turns import tell_positions
 from vms.accounts.permissions import IsOperator
 from vms.api.links import origin
 from vms.api.schema import StatusSerializer, refusals
@@ -40,7 +41,7 @@ CHANGED = {200: AdminRecordSerializer, **refusals(401, 402, 403, 404, 422)}
     destroy=extend_schema(
         parameters=[ID], responses={200: StatusSerializer, **refusals(401, 402, 403, 404)}
     ),
-    repeat=extend_schema(parameters=[ID], request=None, responses=CHANGED),
+    repeat=extend_schema(parameters=[ID], request=None, responses={**CHANGED, **refusals(429)}),
     cancel=extend_schema(parameters=[ID], request=None, responses=CHANGED),
 )
 class AdminDownloadViewSet(RecordViewSet):
@@ -54,12 +55,13 @@ class AdminDownloadViewSet(RecordViewSet):
 
     @extend_schema(
         request=AdminOrderSerializer,
-        responses={200: ONE_OR_MANY, **refusals(400, 401, 402, 403, 415, 422)},
+        responses={200: ONE_OR_MANY, **refusals(400, 401, 402, 403, 415, 422, 429)},
     )
     def create(self, request: Request) -> Response:
         """Order a file of a camera or stream; or, with ids, one per camera: an array then."""
         downloads = self.order(request, AdminOrderSerializer, timezone.now())
         prefetch_related_objects(downloads, "stream__camera__streams")
+        tell_positions(download.job for download in downloads)
         records = [self.listed(download) for download in downloads]
         body: Any = request.data
         return Response(records[0] if body.get("ids") is None else records)
@@ -74,6 +76,7 @@ class AdminDownloadViewSet(RecordViewSet):
             self.get_queryset(), request.query_params, timezone.now(), OperatorFilterSerializer
         )
         page = self.paginate_queryset(found) or []
+        tell_positions(item.job for item in page)
         return self.get_paginated_response([self.listed(item) for item in page])
 
     def listed(self, download: Download) -> dict[str, Any]:

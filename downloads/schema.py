@@ -39,6 +39,9 @@ class RecordSerializer(serializers.Serializer):
     user_id = serializers.IntegerField()
     status = serializers.ChoiceField(sorted(STATUS.values()))
     progress = serializers.IntegerField(min_value=0, max_value=100)
+    queue_position = serializers.IntegerField(
+        min_value=1, allow_null=True, help_text="1 is made next; null unless queued"
+    )
     error = ReasonSerializer(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
     size = serializers.IntegerField(allow_null=True)

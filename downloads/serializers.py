@@ -234,6 +234,7 @@ def record(download: Download, now: datetime, origin: str) -> dict[str, Any]:
         "user_id": download.user_id,
         "status": download.status(now),
         "progress": job.progress,
+        "queue_position": job.position if download.cancelled_at is None else None,
         "error": error_of(download),
         "expires_at": wire_timestamp(download.goes_at) if exists and download.goes_at else None,
         "size": job.size,

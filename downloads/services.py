@@ -5,28 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.http import Http404
-from kombu.exceptions import OperationalError
 
 from cameras.access import streams_for, visible_cameras
 from cameras.models import Camera, Stream
 from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import display_name
-from downloads.notifications import announce, announce_new
+from downloads.notifications import announce, announce_deleted, announce_new
 from downloads.serializers import NO_FOOTAGE, Order
-from downloads.tasks import generate_download
 from exports import states
 from exports.models import ExportJob
 from exports.orders import drop_file, is_there, options_of, order_job, order_jobs
+from exports.turns import queued
+from exports.wakeups import wake
 from vms.accounts.models import User
-from vms.api.errors import InvalidData
+from vms.api.errors import InvalidData, Overloaded
 
-log = structlog.get_logger(__name__)
-
+# When a client whose order met a full queue may try again.
+RETRY_SECONDS = 30
 IN_PROGRESS = "The file is still being made."
 ENDED = "The file is not being made any more."
 
@@ -37,10 +36,14 @@ def create_downloads(
     """Create one record per camera, all or none; new jobs are queued on commit.
 
     The number of queries is the same for many cameras as for one.
+
+    Raises:
+        Overloaded: too many jobs of all users wait already.
     """
+    refuse_when_full()
     streams = sorted((stream for _, stream in order.streams), key=lambda stream: stream.pk)
     with transaction.atomic():
-        jobs = order_jobs(streams, order.interval, order.options, now)
+        jobs = order_jobs(streams, order.interval, order.options, now, user_id=user.pk)
         downloads = [
             new_download(camera, stream, order, jobs[stream.pk], now)
             for camera, stream in order.streams
@@ -54,10 +57,19 @@ def create_downloads(
             download.user, download.session_id, download.origin = user, session_id, origin
         Download.objects.bulk_create(downloads)
         announce_new(ready, now)
-        for download in downloads:
-            if download.job.state == ExportJob.State.QUEUED:
-                transaction.on_commit(partial(send_to_worker, download.pk))
+        for job in jobs.values():
+            wake_for(job)
     return downloads
+
+
+def refuse_when_full() -> None:
+    """See that the queue takes more.
+
+    Raises:
+        Overloaded: too many jobs of all users wait already.
+    """
+    if queued().count() >= settings.VMS["VMS_EXPORT_MAX_QUEUED"]:
+        raise Overloaded(wait=RETRY_SECONDS)
 
 
 def new_download(
@@ -80,8 +92,7 @@ def attach(download: Download, job: ExportJob, now: datetime) -> None:
     """See that *download* gets what its job makes: by a message to a worker, or right away."""
     if job.state == ExportJob.State.READY:
         renew(download, now)
-    elif job.state == ExportJob.State.QUEUED:
-        transaction.on_commit(partial(send_to_worker, download.pk))
+    wake_for(job)
 
 
 def renew(download: Download, now: datetime) -> None:
@@ -94,12 +105,10 @@ def renew(download: Download, now: datetime) -> None:
     announce(download, now)
 
 
-def send_to_worker(download_id: int) -> None:
-    """Queue the making of a file. Without a broker the row waits: reconciling sends it later."""
-    try:
-        generate_download.delay(download_id)
-    except OperationalError:
-        log.warning("broker unreachable, the export waits in the database", download=download_id)
+def wake_for(job: ExportJob) -> None:
+    """Wake a worker on commit, for a job that waits, whether it is new or shared."""
+    if job.state == ExportJob.State.QUEUED:
+        transaction.on_commit(partial(wake, job.node))
 
 
 def repeat(download: Download, user: User, now: datetime) -> None:
@@ -107,6 +116,7 @@ def repeat(download: Download, user: User, now: datetime) -> None:
 
     Raises:
         InvalidData: it is being made, or camera, access or archive are gone.
+        Overloaded: too many jobs of all users wait already.
     """
     with transaction.atomic():
         lock(download)
@@ -116,6 +126,7 @@ def repeat(download: Download, user: User, now: datetime) -> None:
         if keeps_file(download, now):
             renew(download, now)
             return
+        refuse_when_full()
         restart(download, recorded_stream(download), now)
 
 
@@ -131,7 +142,11 @@ def keeps_file(download: Download, now: datetime) -> bool:
 def restart(download: Download, stream: Stream, now: datetime) -> None:
     """Give *download* a job of its own or one it can share."""
     download.job = order_job(
-        stream, Interval(download.begin, download.end), options_of(download.job), now
+        stream,
+        Interval(download.begin, download.end),
+        options_of(download.job),
+        now,
+        user_id=download.user_id,
     )
     download.stream = stream
     download.expires_at = download.cancelled_at = download.announced_at = None
@@ -187,6 +202,7 @@ def delete(download: Download, now: datetime) -> None:
     with transaction.atomic():
         lock(download)
         job = download.job
+        announce_deleted(download, now)
         download.delete()
         release(job, now)
 

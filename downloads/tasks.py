@@ -7,28 +7,27 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from downloads.models import Download
 from downloads.notifications import announce_job, tell_progress
-from downloads.upkeep import lost_messages, note_sent, settle_ownerless, tell_untold
+from downloads.upkeep import settle_ownerless, tell_untold
 from exports import housekeeping
-from vms.push.publish import prune
+from exports.turns import move_to_nodes
+from exports.wakeups import TASK, wake_missing
+from vms.push.publish import prune, send_unsent
 
 log = structlog.get_logger(__name__)
 
 
-@shared_task(ignore_result=True)
-def generate_download(download_id: int) -> None:
-    """Make the file of one download, then tell all who wait for it how that ended.
+@shared_task(name=TASK, ignore_result=True)
+def make_next(node: str = "") -> None:
+    """Make the file of the job whose turn it is, then tell all who wait for it how that ended.
 
-    Delivered twice it runs once; for a record that is gone it does nothing.
+    The message says that there is work at *node*; which, the database says. So however often it is
+    delivered, no job is made twice, and without a job to make it does nothing.
     """
-    download = Download.objects.select_related("job").filter(pk=download_id).first()
-    if download is None:
-        return
     # Only a worker makes files: other processes are spared the media libraries.
-    from exports.runner import run_export
+    from exports.runner import run_next
 
-    job = run_export(download.job_id, told=tell_progress)
+    job = run_next(node, told=tell_progress)
     if job is not None:
         announce_job(job, timezone.now())
 
@@ -37,6 +36,7 @@ def generate_download(download_id: int) -> None:
 def clean_up() -> None:
     """Forget events older than the files, expire files whose time has come, remove what is left."""
     now = timezone.now()
+    send_unsent(now)
     events = prune(now - settings.EXPORT_TTL)
     jobs = settle_ownerless(now)
     expired = housekeeping.expire_files(now)
@@ -46,11 +46,11 @@ def clean_up() -> None:
 
 @shared_task(ignore_result=True)
 def reconcile() -> None:
-    """Put right what a crash left: silent workers, owners who were not told, lost messages."""
+    """Put right what a crash left: silent workers, untold owners, unsent events, lost messages."""
     now = timezone.now()
-    requeued = housekeeping.requeue_lost(now)
+    housekeeping.requeue_lost(now)
     tell_untold(now)
-    for job_id, download in lost_messages(requeued, now).items():
-        generate_download.delay(download)
-        note_sent(job_id, now)
-        log.warning("a lost message is sent again", job=str(job_id))
+    send_unsent(now)
+    move_to_nodes()
+    if woken := wake_missing():
+        log.warning("exports waited without a message", messages=woken)

@@ -20,6 +20,7 @@ from downloads.filters import OwnFilterSerializer, histories, history, narrow
 from downloads.models import Download, DownloadQuerySet
 from downloads.schema import EstimateSerializer, ListedRecordSerializer, RecordSerializer
 from downloads.serializers import OrderSerializer, listed_record, order_of, record
+from exports.turns import tell_positions
 from vms.accounts.models import Scope, Session, User
 from vms.api.links import origin
 from vms.api.schema import StatusSerializer, refusals
@@ -60,7 +61,7 @@ class RecordViewSet(GenericViewSet[Download]):
     )
     def retrieve(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - the router's names
         """Show a download."""
-        return Response(self.listed(self.find(pk)))
+        return Response(self.placed(self.find(pk)))
 
     @extend_schema(parameters=[ID], responses={200: StatusSerializer, **refusals(401, 403, 404)})
     def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
@@ -71,7 +72,7 @@ class RecordViewSet(GenericViewSet[Download]):
     @extend_schema(
         parameters=[ID],
         request=None,
-        responses={200: ListedRecordSerializer, **refusals(401, 403, 404, 422)},
+        responses={200: ListedRecordSerializer, **refusals(401, 403, 404, 422, 429)},
     )
     @action(detail=True, methods=["post"])
     def repeat(self, request: Request, pk: str) -> Response:  # noqa: ARG002
@@ -79,7 +80,7 @@ class RecordViewSet(GenericViewSet[Download]):
         download = self.find(pk)
         # Its owner gets the file: what they may not watch any more nobody repeats for them.
         services.repeat(download, download.user, timezone.now())
-        return Response(self.listed(download))
+        return Response(self.placed(download))
 
     @extend_schema(
         parameters=[ID],
@@ -91,7 +92,7 @@ class RecordViewSet(GenericViewSet[Download]):
         """Stop making the file."""
         download = self.find(pk)
         services.cancel(download, timezone.now())
-        return Response(self.listed(download))
+        return Response(self.placed(download))
 
     def order(self, request: Request, form: type[OrderSerializer], now: datetime) -> list[Download]:
         """Make the records the body asks for, in the sequence asked."""
@@ -112,6 +113,11 @@ class RecordViewSet(GenericViewSet[Download]):
             raise Http404
         return download
 
+    def placed(self, download: Download) -> dict[str, Any]:
+        """Make the record of one download, with its place in the queue."""
+        tell_positions([download.job])
+        return self.listed(download)
+
     def listed(self, download: Download) -> dict[str, Any]:
         return listed_record(download, timezone.now(), origin(self.request), self.session)
 
@@ -126,12 +132,13 @@ class DownloadViewSet(RecordViewSet):
 
     @extend_schema(
         request=OrderSerializer,
-        responses={200: RecordSerializer(many=True), **refusals(400, 401, 403, 415, 422)},
+        responses={200: RecordSerializer(many=True), **refusals(400, 401, 403, 415, 422, 429)},
     )
     def create(self, request: Request) -> Response:
         """Order one file per camera; answers at once, the files are announced by push."""
         now = timezone.now()
         downloads = self.order(request, OrderSerializer, now)
+        tell_positions(item.job for item in downloads)
         return Response([record(item, now, origin(request)) for item in downloads])
 
     @extend_schema(
@@ -152,4 +159,5 @@ class DownloadViewSet(RecordViewSet):
         now = timezone.now()
         found = narrow(histories(), request.query_params, now, OwnFilterSerializer, self.user)
         page = self.paginate_queryset(found) or []
+        tell_positions(item.job for item in page)
         return self.get_paginated_response([self.listed(item) for item in page])

@@ -37,7 +37,7 @@ class ExportJobAdmin(LookedAt, GrowingAdmin):
     ordering = ("-created_at", "-pk")
     list_filter = ("state", "created_at")
     search_help_text = "The id of a job, or the day it was ordered: 2026-03-10"
-    exclude = ("fingerprint",)
+    exclude = ("fingerprint", "turn", "cost", "reserved")
     readonly_fields = ("downloads",)
     actions = ("cancel", "drop")
 

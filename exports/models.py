@@ -69,6 +69,9 @@ class ExportJob(models.Model):
     )
     node = models.CharField(max_length=32, blank=True, help_text="as the stream's; whose workers")
     turn = models.FloatField(default=0, editable=False, help_text="the least is made next")
+    cost = models.FloatField(
+        default=1, editable=False, help_text="how far it moves its user's next one back"
+    )
     reserved = models.BigIntegerField(
         default=0, editable=False, help_text="bytes this attempt will take of the storage"
     )
@@ -95,8 +98,12 @@ class ExportJob(models.Model):
             models.Index(fields=["fingerprint"], name="job_fingerprint"),
             models.Index(fields=["-created_at", "-id"], name="job_created"),
             models.Index(fields=["state", "node", "turn", "created_at"], name="job_queue"),
+            models.Index(fields=["node", "started_at"], name="job_started"),
             models.Index(fields=["state", "-created_at", "-id"], name="job_state_created"),
         )
+
+    # Its place among the queued ones; filled in where it is asked for: `exports.turns`.
+    position: int | None = None
 
     def __str__(self) -> str:
         return f"{self.pk} {self.state}"

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from cameras.models import Stream
 from cameras.timeline import Interval
-from exports import states, storage
+from exports import states, storage, turns
 from exports.models import ExportJob
 from exports.options import Options
 from exports.terms import Cut, Gaps
@@ -22,15 +22,30 @@ log = structlog.get_logger(__name__)
 TRIES = 5
 
 
-def order_job(stream: Stream, interval: Interval, options: Options, now: datetime) -> ExportJob:
+def order_job(
+    stream: Stream,
+    interval: Interval,
+    options: Options,
+    now: datetime,
+    *,
+    user_id: int | None = None,
+) -> ExportJob:
     """Return the job that makes or made one file, as `order_jobs`."""
-    return order_jobs([stream], interval, options, now)[stream.pk]
+    return order_jobs([stream], interval, options, now, user_id=user_id)[stream.pk]
 
 
 def order_jobs(
-    streams: Iterable[Stream], interval: Interval, options: Options, now: datetime
+    streams: Iterable[Stream],
+    interval: Interval,
+    options: Options,
+    now: datetime,
+    *,
+    user_id: int | None = None,
 ) -> dict[int, ExportJob]:
     """Return for each stream, by its id, the job that makes or made its file; new ones are queued.
+
+    They wait in the queues of their streams' nodes, in turn with those of other users; orders of
+    nobody (*user_id* None) count as those of one more user.
 
     Must be called in a transaction: the rows of shared jobs stay locked until its end, so that
     nobody cancels them meanwhile for want of records that need them. They are locked in the order
@@ -41,10 +56,13 @@ def order_jobs(
     does not depend on that of the streams, unless files turn out to be gone.
     """
     wanted = {fingerprint_of(stream, interval, options): stream for stream in streams}
+    nodes = [stream.node for stream in wanted.values()]
+    turns_of = dict(zip(wanted, turns.next_turns(user_id, nodes, interval), strict=True))
     for _ in range(TRIES):
         shared = shared_jobs(wanted, now)
+        turns.hurry({job: turns_of[fingerprint] for fingerprint, job in shared.items()})
         missing = [
-            new_job(stream, interval, options, fingerprint, now)
+            new_job(stream, interval, options, fingerprint, now, turns_of[fingerprint], user_id)
             for fingerprint, stream in wanted.items()
             if fingerprint not in shared
         ]
@@ -64,10 +82,20 @@ def fingerprint_of(stream: Stream, interval: Interval, options: Options) -> str:
 
 
 def new_job(
-    stream: Stream, interval: Interval, options: Options, fingerprint: str, now: datetime
+    stream: Stream,
+    interval: Interval,
+    options: Options,
+    fingerprint: str,
+    now: datetime,
+    turn: float,
+    user_id: int | None,
 ) -> ExportJob:
     return ExportJob(
         stream=stream,
+        node=stream.node,
+        turn=turn,
+        cost=turns.cost(interval),
+        user_id=user_id,
         begin=interval.begin,
         end=interval.end,
         container=options.container,

@@ -34,16 +34,31 @@ SLOWEST_BYTES_PER_SECOND = 2_000_000
 BROKE_DOWN = "The server broke down while making the file; order it again."
 
 
-def run_export(job_id: UUID, told: Told) -> ExportJob | None:
-    """Make the file of a queued job, attempt by attempt; None when it was not ours to make.
+def run_next(node: str, told: Told) -> ExportJob | None:
+    """Make the file of the job of *node* whose turn it is; None when there is none.
 
     *told* hears the progress, at most every half second. Returns the job as it ended: ready,
-    failed or cancelled.
+    failed or cancelled; None also when another worker took it over.
     """
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    while job := states.claim(job_id, owner, timezone.now()):
+    owner = new_owner()
+    return run_claimed(states.claim_next(node, owner, timezone.now()), told)
+
+
+def run_export(job_id: UUID, told: Told) -> ExportJob | None:
+    """Make the file of one queued job, as `run_next`; None when it was not ours to make."""
+    return run_claimed(states.claim(job_id, new_owner(), timezone.now()), told)
+
+
+def new_owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+def run_claimed(job: ExportJob | None, told: Told) -> ExportJob | None:
+    """Make attempt after attempt, as long as the job is ours."""
+    while job:
         if run_attempt(job, told):
-            return ExportJob.objects.get(pk=job_id)
+            return ExportJob.objects.get(pk=job.pk)
+        job = states.claim(job.pk, job.owner, timezone.now())
     return None
 
 

@@ -7,15 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NoReturn
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 
+from exports.endings import settle
 from exports.errors import Cancelled, LeaseLost
 from exports.models import ExportJob
 
 State = ExportJob.State
+
+
+def claim_next(node: str, owner: str, now: datetime) -> ExportJob | None:
+    """Move the job of *node* whose turn it is from queued to running; None when none waits.
+
+    Workers at once take different jobs: PostgreSQL steps over rows that others look at, SQLite
+    lets one in after the other. A row that somebody else holds for another reason (an order that
+    shares it) is waited for, when it is the only one.
+    """
+    waiting = ExportJob.objects.filter(state=State.QUEUED, cancel_requested=False, node=node)
+    for skips in (True, False):
+        with transaction.atomic():
+            free = waiting.select_for_update(skip_locked=skips).order_by("turn", "created_at")
+            job_id = free.values_list("pk", flat=True).first()
+            if job_id is not None and (job := claim(job_id, owner, now)):
+                return job
+    return None
 
 
 def claim(job_id: UUID, owner: str, now: datetime) -> ExportJob | None:
@@ -27,6 +47,7 @@ def claim(job_id: UUID, owner: str, now: datetime) -> ExportJob | None:
         heartbeat_at=now,
         started_at=now,
         progress=0,
+        reserved=0,
     )
     return ExportJob.objects.select_related("stream").get(pk=job_id) if won else None
 
@@ -62,28 +83,29 @@ def refuse(job: ExportJob) -> NoReturn:
 
 def finish(job: ExportJob, now: datetime, ttl: timedelta, **result: Any) -> bool:
     """Move from running to ready with its result; False when the lease or the wish is gone."""
-    return bool(
-        held(job)
-        .filter(cancel_requested=False)
-        .update(
-            state=State.READY,
-            progress=100,
-            finished_at=now,
-            expires_at=now + ttl,
-            error_code="",
-            error_message="",
-            **result,
-        )
+    update = partial(
+        held(job).filter(cancel_requested=False).update,
+        state=State.READY,
+        progress=100,
+        finished_at=now,
+        expires_at=now + ttl,
+        error_code="",
+        error_message="",
+        **result,
     )
+    return settle(job.pk, now, update)
 
 
 def fail(job: ExportJob, now: datetime, code: str, message: str) -> bool:
     """Move from running to failed, saying why."""
-    return bool(
-        held(job).update(
-            state=State.FAILED, finished_at=now, error_code=code, error_message=message[:500]
-        )
+    update = partial(
+        held(job).update,
+        state=State.FAILED,
+        finished_at=now,
+        error_code=code,
+        error_message=message[:500],
     )
+    return settle(job.pk, now, update)
 
 
 def give_back(job: ExportJob, now: datetime) -> bool:
@@ -162,12 +184,14 @@ def requeue_lost(now: datetime, lease: timedelta, max_attempts: int) -> list[UUI
             continue
         wanted = still.filter(cancel_requested=False)
         if job.attempt >= max_attempts:
-            wanted.update(
+            update = partial(
+                wanted.update,
                 state=State.FAILED,
                 finished_at=now,
                 error_code="worker_lost",
                 error_message="The server broke down while making the file; order it again.",
             )
+            settle(job.pk, now, update)
         elif wanted.update(state=State.QUEUED, queued_at=now, owner="", heartbeat_at=None):
             requeued.append(job.pk)
     return requeued

@@ -17,18 +17,22 @@ from vms.values import (
     one_of,
     parse_allowed_hosts,
     parse_bool,
+    parse_bucket,
     parse_database_url,
-    parse_delivery,
     parse_host,
     parse_key,
     parse_keys,
     parse_location,
+    parse_node,
     parse_path,
     parse_proxies,
     parse_public_key,
     parse_public_url,
     parse_redis_url,
+    parse_s3_prefix,
+    parse_s3_url,
     parse_text,
+    parse_token,
     parse_zone,
     whole,
 )
@@ -126,6 +130,13 @@ SETTINGS: tuple[Setting, ...] = (
         "VMS_EXPORT_MAX_ACTIVE", whole(1, 100_000), 100, "exports one user may have in progress"
     ),
     Setting("VMS_EXPORT_CONCURRENCY", whole(1, 256), 2, "exports one worker makes at a time"),
+    Setting(
+        "VMS_EXPORT_MAX_QUEUED",
+        whole(1, 10_000_000),
+        10_000,
+        "exports of all users that may wait; more are refused",
+    ),
+    Setting("VMS_NODE", parse_node, "", "node whose archives lie on this machine; default: none"),
     Setting("VMS_EXPORT_MAX_ATTEMPTS", whole(1, 20), 3, "attempts before an export has failed"),
     Setting(
         "VMS_EXPORT_LEASE_SECONDS",
@@ -149,7 +160,16 @@ SETTINGS: tuple[Setting, ...] = (
         "room on the disk exports leave free",
     ),
     Setting(
-        "VMS_STORAGE_DELIVERY", parse_delivery, "direct", "who sends finished files: we, or nginx"
+        "VMS_STORAGE_QUOTA_BYTES",
+        whole(0, 2**60),
+        0,
+        "most bytes of all finished and half-made files; 0 = no limit",
+    ),
+    Setting(
+        "VMS_STORAGE_DELIVERY",
+        one_of("direct", "x-accel", "redirect"),
+        "direct",
+        "who sends finished files: we, nginx or the bucket",
     ),
     Setting(
         "VMS_STORAGE_LOCATION",
@@ -157,6 +177,23 @@ SETTINGS: tuple[Setting, ...] = (
         "/_files/",
         "nginx's internal location of the storage folder, for x-accel",
     ),
+    Setting("VMS_S3_BUCKET", parse_bucket, None, "bucket of finished files; default: the folder"),
+    Setting("VMS_S3_PREFIX", parse_s3_prefix, None, "what our keys in the bucket begin with"),
+    Setting("VMS_S3_ENDPOINT_URL", parse_s3_url, None, "the S3 server; default: Amazon's"),
+    Setting("VMS_S3_LINK_ENDPOINT_URL", parse_s3_url, None, "the S3 server as clients reach it"),
+    Setting("VMS_S3_REGION", parse_token, "us-east-1", "the bucket's region"),
+    Setting(
+        "VMS_S3_ADDRESSING",
+        one_of("auto", "path", "virtual"),
+        "auto",
+        "where an address names the bucket: in its path or its host",
+    ),
+    Setting("VMS_S3_ACCESS_KEY_ID", parse_token, None, "key; default: what the machine has"),
+    Setting("VMS_S3_SECRET_ACCESS_KEY", parse_token, None, "secret of the key"),
+    Setting("VMS_S3_CA_FILE", parse_path, None, "certificates that vouch for the S3 server"),
+    Setting("VMS_S3_LINK_SECONDS", whole(1, 604_800), 3600, "longest life of a link of redirect"),
+    Setting("VMS_S3_TIMEOUT_SECONDS", whole(1, 600), 15, "silence after which a request failed"),
+    Setting("VMS_S3_ATTEMPTS", whole(1, 10), 4, "attempts of one request to the S3 server"),
     Setting("VMS_SEGMENT_SECONDS", whole(1, 3600), 10, "length of the segments we record"),
     Setting(
         "VMS_SEGMENT_SETTLE_SECONDS",
@@ -171,7 +208,30 @@ SETTINGS: tuple[Setting, ...] = (
         "time between two scans of watched folders",
     ),
     Setting("VMS_ARCHIVE_DAYS", whole(0, 36_500), 0, "days recordings are kept; 0 = for ever"),
+    Setting("VMS_PSIM_API", parse_bool, True, "answer the archive calls of Axxon PSIM"),
+    Setting(
+        "VMS_EXPORT_CONTAINER_FORMAT",
+        one_of("mp4", "avi", "flv", "mov", "asf"),
+        "mp4",
+        "form of files that PSIM clients order without naming one",
+    ),
     Setting("VMS_PUSH_APP_KEY", parse_text, "vms", "Pusher app key clients connect with"),
+    Setting("VMS_MAX_WEBHOOKS_PER_USER", whole(0, 10_000), 10, "webhooks a user has at a time"),
+    Setting(
+        "VMS_WEBHOOK_ALLOWED_NETWORKS",
+        parse_proxies,
+        [],
+        "networks that are not public and webhooks may be sent into",
+    ),
+    Setting("VMS_WEBHOOK_CA_FILE", parse_path, None, "authorities trusted beside the system's"),
+    Setting("VMS_WEBHOOK_TIMEOUT_SECONDS", whole(1, 60), 10, "most time of one attempt"),
+    Setting("VMS_WEBHOOK_MAX_ATTEMPTS", whole(1, 20), 10, "attempts before a delivery has failed"),
+    Setting(
+        "VMS_WEBHOOK_MAX_FAILURES",
+        whole(1, 1000),
+        20,
+        "failed attempts in a row that disable a webhook",
+    ),
     Setting("VMS_LICENSE_FILE", parse_path, None, "license of the operator's API; default: none"),
     Setting("VMS_LICENSE_PUBLIC_KEY", parse_public_key, None, "key that verifies the license"),
 )
@@ -188,7 +248,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     source = os.environ if environ is None else environ
     refuse_unknown(name for name in source if name.startswith("VMS_"))
-    return {setting.name: read_one(setting, source) for setting in SETTINGS}
+    values = {setting.name: read_one(setting, source) for setting in SETTINGS}
+    refuse_contradictions(values)
+    return values
 
 
 def read_one(setting: Setting, source: Mapping[str, str]) -> Any:
@@ -207,3 +269,30 @@ def refuse_unknown(names: Any) -> None:
             close = difflib.get_close_matches(name, BY_NAME, n=1)
             hint = f"did you mean {close[0]}?" if close else "see docs/configuration.md."
             raise BadSetting(f"{name} is not a setting of VMS; {hint}")
+
+
+def refuse_contradictions(values: Mapping[str, Any]) -> None:
+    """Refuse settings that are fine each by itself and not together."""
+    delivery = values["VMS_STORAGE_DELIVERY"]
+    if values["VMS_S3_BUCKET"] is None:
+        for name, value in values.items():
+            if name.startswith("VMS_S3_") and value != BY_NAME[name].default:
+                raise BadSetting(
+                    f"{name} says something of a bucket, but VMS_S3_BUCKET names none: name it, or "
+                    f"remove {name}."
+                )
+        if delivery == "redirect":
+            raise BadSetting(
+                "VMS_STORAGE_DELIVERY cannot be used: redirect needs a store that signs links and "
+                "ends them, and VMS keeps files in a folder; write direct or x-accel, or set "
+                "VMS_S3_BUCKET."
+            )
+    elif delivery == "x-accel":
+        raise BadSetting(
+            "VMS_STORAGE_DELIVERY cannot be used: nginx sends files of a folder, and VMS_S3_BUCKET "
+            "keeps them in a bucket; write redirect or direct."
+        )
+    if (values["VMS_S3_ACCESS_KEY_ID"] is None) != (values["VMS_S3_SECRET_ACCESS_KEY"] is None):
+        raise BadSetting(
+            "VMS_S3_ACCESS_KEY_ID and VMS_S3_SECRET_ACCESS_KEY belong together: set both or neither."
+        )

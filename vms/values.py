@@ -18,6 +18,11 @@ KEY_LENGTH = 32
 PUBLIC_KEY_LENGTH = 32
 LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 HOST_NAME = re.compile(rf"{LABEL}(\.{LABEL})*")
+# As `Stream.node`: a part of a queue's name.
+NODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9_.-]*/)+")
+TOKEN = re.compile(r"[!-~]+")
 LOCATION = re.compile(r"/([A-Za-z0-9_-]+/)+")
 
 
@@ -38,6 +43,12 @@ def parse_path(text: str) -> Path:
     if not text.strip():
         raise ValueError("write the path of a folder")
     return Path(text.strip()).expanduser().absolute()
+
+
+def parse_node(text: str) -> str:
+    if not NODE.fullmatch(text.strip()):
+        raise ValueError("write up to 32 small letters, digits, - and _")
+    return text.strip()
 
 
 def parse_zone(text: str) -> str:
@@ -86,19 +97,34 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
-def parse_delivery(text: str) -> str:
-    """Accept how files reach clients; a link to another server needs a store that checks it."""
-    if text.strip() == "redirect":
-        raise ValueError(
-            "redirect needs a store that signs links and ends them, and VMS keeps files in a "
-            "folder; write direct or x-accel"
-        )
-    return one_of("direct", "x-accel")(text)
-
-
 def parse_location(text: str) -> str:
     if not LOCATION.fullmatch(text.strip()):
         raise ValueError("write the location as nginx has it, such as /_files/")
+    return text.strip()
+
+
+# --- buckets ------------------------------------------------------------------------------------
+
+
+def parse_bucket(text: str) -> str:
+    """Accept the name of a bucket (Amazon S3 User Guide, "Bucket naming rules")."""
+    if not BUCKET.fullmatch(text.strip()) or ".." in text:
+        raise ValueError(
+            "write the name of a bucket: 3 to 63 small letters, digits, dots and hyphens"
+        )
+    return text.strip()
+
+
+def parse_s3_prefix(text: str) -> str:
+    if not PREFIX.fullmatch(text.strip()):
+        raise ValueError("write a prefix that ends with a slash, such as vms/, in plain letters")
+    return text.strip()
+
+
+def parse_token(text: str) -> str:
+    """Accept a word that goes into a signature; never repeat it, it may be a secret."""
+    if not TOKEN.fullmatch(text.strip()):
+        raise ValueError("write one word, without spaces, of printable ASCII letters")
     return text.strip()
 
 
@@ -221,6 +247,14 @@ def parse_redis_url(text: str) -> str:
     if not parts.hostname or parts.fragment or not re.fullmatch(r"(/\d*)?", parts.path):
         raise ValueError(cure)
     return text.strip()
+
+
+def parse_s3_url(text: str) -> str:
+    cure = "write an address such as https://s3.example.org, with a port at most behind the host"
+    try:
+        return parse_public_url(text)
+    except ValueError:
+        raise ValueError(cure) from None
 
 
 def split_address(text: str, schemes: tuple[str, ...], cure: str) -> SplitResult:

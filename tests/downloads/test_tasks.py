@@ -11,9 +11,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from downloads.models import Download
-from downloads.tasks import clean_up, generate_download, reconcile
-from downloads.upkeep import queue_length
+from downloads.tasks import clean_up, make_next, reconcile
 from exports.models import ExportJob
+from exports.wakeups import queue_length, wake
 from tests import factories
 from vms.push.models import Event
 from vms.push.publish import record_event
@@ -27,18 +27,19 @@ def let_time_pass(path, minutes=10):
     os.utime(path, (before, before))
 
 
-# --- generate_download ---
+# --- make_next ---
 
 
-def test_does_nothing_for_a_record_that_is_gone(db):
-    generate_download(12345)
+def test_does_nothing_when_nothing_waits(db):
+    make_next()
     assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("state", ["running", "ready", "failed", "cancelled", "expired"])
 def test_does_nothing_for_a_job_that_somebody_has_or_that_has_ended(alice, state):
     job = factories.job(state=state, attempt=1, owner="other")
-    generate_download(factories.download(alice, job=job).pk)
+    factories.download(alice, job=job)
+    make_next()
     job.refresh_from_db()
     assert (job.state, job.attempt, job.owner) == (state, 1, "other")
     assert not Event.objects.exists()
@@ -48,24 +49,24 @@ def test_tells_everybody_when_there_is_nothing_to_make_it_of(alice, bob, yard):
     stream = yard.streams.get()
     stream.segments.all().delete()
     job = factories.job(stream=stream)
-    first = factories.download(alice, job=job)
+    factories.download(alice, job=job)
     factories.download(bob, job=job)
-    generate_download(first.pk)
+    make_next()
     job.refresh_from_db()
     assert (job.state, job.error_code) == ("failed", "no_footage")
     assert [event.body["status"] for event in Event.objects.all()] == ["error", "error"]
 
 
 def test_fails_in_words_when_the_camera_is_gone(alice):
-    download = factories.download(alice, job=factories.job(stream=None))
-    generate_download(download.pk)
+    factories.download(alice, job=factories.job(stream=None))
+    make_next()
     [event] = Event.objects.all()
     assert "camera" in event.body["data"]["download"]["error"]["message"]
 
 
 def test_fails_in_words_when_the_files_of_the_archive_are_gone(alice, yard, settings):
-    download = factories.download(alice, job=factories.job(stream=yard.streams.get()))
-    generate_download(download.pk)
+    factories.download(alice, job=factories.job(stream=yard.streams.get()))
+    make_next()
     [event] = Event.objects.all()
     message = event.body["data"]["download"]["error"]["message"]
     assert event.body["status"] == "error"
@@ -170,7 +171,7 @@ def test_gives_a_lost_workers_job_to_another(alice, queue):
     reconcile()
     download.job.refresh_from_db()
     assert (download.job.state, download.job.owner) == ("queued", "")
-    assert messages() == [[download.pk]]
+    assert messages() == [[""]]
 
 
 def test_leaves_a_job_whose_worker_lives(alice):
@@ -214,25 +215,19 @@ def test_tells_owners_who_were_not_told(alice, bob):
 
 def test_sends_a_lost_message_again_once(alice, queue):
     job = factories.job(queued_at=timezone.now() - timedelta(minutes=5))
-    download = factories.download(alice, job=job)
+    factories.download(alice, job=job)
     reconcile()
     reconcile()
-    assert messages() == [[download.pk]]
+    assert messages() == [[""]]
 
 
-def test_sends_nothing_while_messages_wait_in_the_queue(alice, queue):
+def test_sends_no_message_more_than_jobs_wait(alice, queue):
     job = factories.job(queued_at=timezone.now() - timedelta(minutes=5))
-    download = factories.download(alice, job=job)
-    generate_download.delay(download.pk)
+    factories.download(alice, job=job)
+    wake("")
     assert queue_length("exports") == 1
     reconcile()
-    assert messages() == [[download.pk]]
-
-
-def test_leaves_a_fresh_job_to_its_own_message(alice, queue):
-    factories.download(alice, job=factories.job())
-    reconcile()
-    assert messages() == []
+    assert messages() == [[""]]
 
 
 def test_counts_no_messages_in_a_queue_that_does_not_exist(db, queue):

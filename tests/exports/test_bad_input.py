@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from cameras.archive.scanner import scan_folder
-from downloads.tasks import generate_download
+from downloads.tasks import make_next
 from exports import storage
 from exports.runner import run_export
 from tests import factories
@@ -127,8 +127,8 @@ def test_says_so_when_there_is_footage_only_outside_the_interval(stream, paths):
 def test_tells_the_owner_why(stream, paths, alice):
     for path in paths:
         encrypt(path)
-    download = factories.download(alice, job=order(stream, 0, 20))
-    generate_download(download.pk)
+    factories.download(alice, job=order(stream, 0, 20))
+    make_next()
 
     record = Event.objects.get().body["data"]["download"]
     assert (record["status"], record["url"]) == ("failed", None)

@@ -140,3 +140,75 @@ def test_does_not_give_back_what_was_cancelled_meanwhile(job):
     assert not states.give_back(claimed, NOW)
     assert states.settle_cancelled(claimed, NOW)
     assert state_of(job) == "cancelled"
+
+
+# --- a wish to cancel wins, whatever happens ---
+
+
+def test_a_cancelled_job_is_not_claimed(job):
+    ExportJob.objects.filter(pk=job.pk).update(cancel_requested=True)
+    assert states.claim_next("", "first", NOW) is None
+    assert states.claim(job.pk, "first", NOW) is None
+
+
+def test_cancel_wins_over_a_lost_worker_with_no_attempts_left(job):
+    states.claim(job.pk, "first", NOW)
+    states.cancel(job.pk, NOW)
+    states.requeue_lost(NOW + LEASE * 2, LEASE, 1)
+    assert state_of(job) == "cancelled"
+
+
+@pytest.mark.parametrize("state", ["ready", "failed", "cancelled", "expired"])
+def test_what_has_ended_stays_as_it_is(state, db):
+    job = factories.job(state=state)
+    assert not states.cancel(job.pk, NOW)
+    assert states.claim(job.pk, "first", NOW) is None
+    assert state_of(job) == state
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_cancel_and_finish_at_once_one_wins_and_both_know():
+    """Ready and cancelled: a file that is linked and unwanted, or wanted and gone, is neither."""
+    for _ in range(20):
+        claimed = states.claim(factories.job().pk, "first", NOW)
+        start, said = threading.Barrier(2), {}
+
+        def finish(claimed=claimed, start=start, said=said):
+            start.wait()
+            said["finished"] = states.finish(claimed, NOW, LEASE, file="aa/ready.mp4")
+            connection.close()
+
+        def cancel(claimed=claimed, start=start, said=said):
+            start.wait()
+            said["cancelled"] = states.cancel(claimed.pk, NOW)
+            connection.close()
+
+        both = [threading.Thread(target=one) for one in (finish, cancel)]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        assert said["finished"] != said["cancelled"]
+        if said["cancelled"]:
+            assert states.settle_cancelled(claimed, NOW)
+        assert state_of(claimed) == ("ready" if said["finished"] else "cancelled")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_reconcilers_at_once_take_a_lost_job_once():
+    jobs = [factories.job() for _ in range(10)]
+    for job in jobs:
+        states.claim(job.pk, "lost", NOW)
+    start, requeued = threading.Barrier(2), []
+
+    def reconcile():
+        start.wait()
+        requeued.extend(states.requeue_lost(NOW + LEASE * 2, LEASE, 3))
+        connection.close()
+
+    both = [threading.Thread(target=reconcile) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert sorted(requeued) == sorted(job.pk for job in jobs)

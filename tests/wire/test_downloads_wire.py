@@ -26,6 +26,7 @@ SAMPLES = Path(__file__).parent
 ADDED = {
     "status",
     "progress",
+    "queue_position",
     "error",
     "expires_at",
     "size",
@@ -202,6 +203,7 @@ def test_gives_what_is_added_its_types(api, alice, yard):
     assert {key: type(record[key]) for key in ADDED} == {
         "status": str,
         "progress": int,
+        "queue_position": type(None),
         "error": type(None),
         "expires_at": str,
         "size": int,

@@ -45,6 +45,12 @@ class LicenseRequired(exceptions.APIException):
     default_code = "license"
 
 
+class Overloaded(exceptions.Throttled):
+    """The server has all the work it takes: `Overloaded(wait=30)` says when to try again."""
+
+    default_detail = "The server has all the work it can take"
+
+
 class InvalidData(exceptions.ValidationError):
     """Refuse values: `InvalidData({"ids.0": ["..."]})`; keys may be nested or already dotted."""
 
@@ -79,7 +85,8 @@ def as_refusal(exc: Exception) -> tuple[int, dict[str, Any], Headers] | None:
         return 401, message_body(401), {"WWW-Authenticate": "Bearer"}
     if isinstance(exc, exceptions.Throttled):
         seconds = max(1, math.ceil(getattr(exc, "wait", None) or 1))
-        text = f"Too many attempts; try again in {seconds} seconds."
+        what = exc.default_detail if isinstance(exc, Overloaded) else "Too many attempts"
+        text = f"{what}; try again in {seconds} seconds."
         return 429, {"message": text}, {"Retry-After": str(seconds)}
     if isinstance(exc, Http404 | exceptions.NotFound):
         return 404, message_body(404), {}

@@ -42,15 +42,26 @@ def chosen_names(only: str | None) -> list[str]:
     return [name for name in ORDER if name in wanted]
 
 
-def worker_program(queue: str, concurrency: int) -> Program:
-    """Describe the worker of one queue.
+def exports_worker(node: str, concurrency: int) -> Program:
+    """Describe the worker that makes files: those of its own node, and those of no node."""
+    queues = ["exports", f"exports.{node}"] if node else ["exports"]
+    return worker_program("exports", queues, concurrency)
+
+
+def default_worker() -> Program:
+    """Describe the worker of all that is short."""
+    return worker_program("default", ["upkeep", "previews"], DEFAULT_CONCURRENCY)
+
+
+def worker_program(name: str, queues: list[str], concurrency: int) -> Program:
+    """Describe the worker of some queues.
 
     Gossip and mingle, workers talking among themselves, serve nothing here and delay the start.
     """
     return Program(
-        name=f"worker-{queue}",
+        name=f"worker-{name}",
         command=[
-            *celery("worker", "-Q", queue, "-n", f"{queue}@%h"),
+            *celery("worker", "-Q", ",".join(queues), "-n", f"{name}@%h"),
             *("--pool", "prefork", "--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle"),
         ],

@@ -14,13 +14,13 @@ from vms.ops.broker import NoBroker, plan_broker
 from vms.ops.checks import HTTPS_PROXY_CURE, HTTPS_PROXY_MISSING, lacks_https_proxy
 from vms.ops.children import Program
 from vms.ops.programs import (
-    DEFAULT_CONCURRENCY,
     ENDS_OF_QUEUE,
     NEED_BROKER,
     beat_program,
+    default_worker,
+    exports_worker,
     manage,
     recorder_program,
-    worker_program,
 )
 from vms.ops.supervisor import StartFailed, Stopped, Supervisor
 from vms.ops.wakeups import Wakeups
@@ -126,9 +126,9 @@ def describe(name: str, address: WebAddress | None) -> Program:
     if name == "web" and address is not None:
         return web_program(address, settings.VMS["VMS_TRUSTED_PROXIES"])
     if name == "worker-exports":
-        return worker_program("exports", settings.VMS["VMS_EXPORT_CONCURRENCY"])
+        return exports_worker(settings.VMS["VMS_NODE"], settings.VMS["VMS_EXPORT_CONCURRENCY"])
     if name == "worker-default":
-        return worker_program("default", DEFAULT_CONCURRENCY)
+        return default_worker()
     if name == "beat":
         return beat_program()
     return recorder_program()
