@@ -136,7 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
         10_000,
         "exports of all users that may wait; more are refused",
     ),
-    Setting("VMS_NODE", parse_node, "", "node whose archives lie on this machine; default: none"),
+    Setting("VMS_NODE", parse_node, None, "node whose archives lie on this machine; default: none"),
     Setting("VMS_EXPORT_MAX_ATTEMPTS", whole(1, 20), 3, "attempts before an export has failed"),
     Setting(
         "VMS_EXPORT_LEASE_SECONDS",

@@ -229,8 +229,10 @@ CHANNEL_LAYERS = {
 }
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"downloads.tasks.generate_download": {"queue": "exports"}}
+# Three kinds of work that must not wait for one another. Exports are sent to `exports` or
+# `exports.<node>` by who sends them: `exports.wakeups`.
+CELERY_TASK_DEFAULT_QUEUE = "upkeep"
+CELERY_TASK_ROUTES = {"previews.tasks.*": {"queue": "previews"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = VMS["VMS_TIME_ZONE"]

@@ -42,7 +42,7 @@ def chosen_names(only: str | None) -> list[str]:
     return [name for name in ORDER if name in wanted]
 
 
-def exports_worker(node: str, concurrency: int) -> Program:
+def exports_worker(node: str | None, concurrency: int) -> Program:
     """Describe the worker that makes files: those of its own node, and those of no node."""
     queues = ["exports", f"exports.{node}"] if node else ["exports"]
     return worker_program("exports", queues, concurrency)
