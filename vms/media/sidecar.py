@@ -56,25 +56,24 @@ class BadSidecar(Exception):
 
 
 def write_sidecar(target: Path, index: FileIndex) -> None:
-    """Put the sidecar of *index* in place of whatever is there, whole or not at all.
+    """Put the sidecar of *index* in place of whatever is there.
 
-    It is not synced: what a crash leaves of it does not pass its checksum.
+    It is written where it will be, and not synced: what a crash leaves of it, and what is read
+    while it is written, does not pass its checksum. Not renamed over the old one: ext4 takes such
+    files to the disk at once, which costs more than reading the segment.
 
     Raises:
         OSError: it cannot be written.
     """
-    own = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
     content = encode(index)
     try:
-        put(own, content)
+        put(target, content)
+    except FileExistsError:
+        target.unlink(missing_ok=True)
+        put(target, content)
     except FileNotFoundError:
         target.parent.mkdir(parents=True, exist_ok=True)
-        put(own, content)
-    try:
-        own.rename(target)
-    except OSError:
-        own.unlink(missing_ok=True)
-        raise
+        put(target, content)
 
 
 def put(path: Path, content: bytes) -> None:
@@ -82,6 +81,9 @@ def put(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
         written = os.write(descriptor, content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
     if written < len(content):

@@ -117,7 +117,8 @@ def read_chunks(boxes: Boxes, count: int) -> tuple[Array, Array, Array]:
         raise Malformed("samples in chunks that are not there")
     samples, entry = narrowed(rows[:, 1]), narrowed(rows[:, 2] - np.uint32(1))
     if not int(chunk[-1]) == len(rows) == len(at):
-        repeats = np.diff(np.append(chunk, len(at) + 1).astype(np.int64))
+        follows = np.append(chunk[1:], len(at) + 1).astype(np.int64)
+        repeats = follows - chunk
         samples, entry = np.repeat(samples, repeats), np.repeat(entry, repeats)
     if int(samples.sum(dtype=np.uint64)) != count:
         raise Malformed("chunks for another number of samples")
