@@ -19,11 +19,12 @@ from cameras.timeline import Interval, find_gaps
 from downloads.footage import Footage, footage_of
 from downloads.naming import display_name
 from downloads.serializers import OrderSerializer, over_quota
-from exports import storage
+from exports import room
 from exports.errors import CodecChanged, ExportError, HasGaps, NoFootage, TooLarge
 from exports.terms import HOLD, Gaps, megabytes
 from vms.accounts.models import User
 from vms.api.dates import wire_timestamp
+from vms.api.errors import InvalidData
 
 Refusal = dict[str, str]
 
@@ -42,7 +43,8 @@ def estimate_all(user: User, data: Any, now: datetime) -> list[dict[str, Any]]:
     """Estimate an order camera by camera, in the order asked; the queries are a fixed few.
 
     Raises:
-        InvalidData: with every wrong key. AccessBlocked: a camera is blocked for the user.
+        InvalidData: with every wrong key, or the cameras there is no room for.
+        AccessBlocked: a camera is blocked for the user.
     """
     asked = EstimateOrderSerializer(context={"user": user, "now": now}).run_validation(data)
     interval: Interval = asked["interval"]
@@ -50,14 +52,33 @@ def estimate_all(user: User, data: Any, now: datetime) -> list[dict[str, Any]]:
     footage = footage_of([stream for _camera, stream in chosen if stream], interval)
     quota = over_quota(user, len(chosen))
     estimates = []
-    taken = 0
     for camera, stream in chosen:
         found = footage[stream.pk] if stream else Footage()
-        size = round(found.size)
-        refusal = refusal_of(found, asked) or quota_refusal(quota) or room_refusal(taken + size)
-        taken += 0 if refusal else size
+        refusal = refusal_of(found, asked) or quota_refusal(quota)
         estimates.append(estimate(camera, stream, found, asked, refusal))
+    try:
+        refuse_without_room(estimates, room.available_soon(now))
+    except ExportError as error:
+        return [{**one, "refusal": one["refusal"] or reason(error)} for one in estimates]
     return estimates
+
+
+def refuse_without_room(estimates: list[dict[str, Any]], left: int) -> None:
+    """See that there is room for all files that would be made, each beside those before it.
+
+    Raises:
+        InvalidData: names the cameras for which there is none.
+    """
+    errors: dict[str, list[str]] = {}
+    for index, one in enumerate(estimates):
+        if one["refusal"]:
+            continue
+        if one["size"] > left:
+            errors[f"ids.{index}"] = [room.short_of(one["size"], left)]
+        else:
+            left -= one["size"]
+    if errors:
+        raise InvalidData(errors)
 
 
 def estimate(
@@ -126,6 +147,7 @@ def refuse_footage(found: Footage, asked: dict[str, Any]) -> None:
     gaps = find_gaps(asked["interval"], found.covered, HOLD)
     if gaps and asked["gaps"] == Gaps.FAIL:
         raise HasGaps(f"Footage is missing from {gaps[0].begin:%Y-%m-%d %H:%M:%S} UTC.")
+    room.refuse_too_large(round(found.size))
     limit = settings.VMS["VMS_EXPORT_MAX_BYTES"]
     if limit and found.size > limit:
         raise TooLarge(
@@ -136,15 +158,6 @@ def refuse_footage(found: Footage, asked: dict[str, Any]) -> None:
 
 def quota_refusal(message: str | None) -> Refusal | None:
     return {"code": "quota", "message": message} if message else None
-
-
-def room_refusal(size: int) -> Refusal | None:
-    """Say why the disk has no room for this file and those of the cameras before it."""
-    try:
-        storage.require_room(size)
-    except ExportError as error:
-        return reason(error)
-    return None
 
 
 def reason(error: ExportError) -> Refusal:

@@ -36,10 +36,16 @@ class Lease:
         Raises:
             Cancelled, LeaseLost: nobody wants the file, or not from us.
         """
-        now = time.monotonic()
-        if now - self.beaten_at < BEAT_SECONDS:
-            return
-        self.beaten_at = now
+        if time.monotonic() - self.beaten_at >= BEAT_SECONDS:
+            self.beat(percent)
+
+    def beat(self, percent: float) -> None:
+        """Beat now, and see that the job is still ours.
+
+        Raises:
+            Cancelled, LeaseLost: nobody wants the file, or not from us.
+        """
+        self.beaten_at = time.monotonic()
         states.beat(self.job, min(99, int(percent)), timezone.now())
         self.told(self.job, min(99, int(percent)))
 

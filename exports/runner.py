@@ -24,6 +24,7 @@ from exports.models import ExportJob
 from exports.orders import options_of
 from exports.plan import ExportPlan
 from exports.planning import plan_export
+from exports.room import set_aside
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,8 @@ def settle_failed(job: ExportJob, error: ExportError) -> bool:
         return True
     if error.may_pass and job.attempt < settings.VMS["VMS_EXPORT_MAX_ATTEMPTS"]:
         return not states.give_back(job, now) and states.settle_cancelled(job, now)
-    return states.fail(job, now, error.code, error.message)
+    failed = states.fail(job, now, error.code, error.message)
+    return failed or states.settle_cancelled(job, now)
 
 
 def make_file(job: ExportJob, lease: Lease) -> None:
@@ -106,7 +108,7 @@ def make_file(job: ExportJob, lease: Lease) -> None:
         ExportError, Cancelled, LeaseLost: it could not be made, or nobody wants it from us.
     """
     plan, paths = plan_job(job, lease)
-    storage.require_room(plan.payload)
+    set_aside(job, plan.payload, timezone.now())
     engine = engine_for(plan, job.container)
     plan = engine.prepare(plan, paths.__getitem__, lambda: lease.tick(PLANNED))
     partial = storage.partial_path(storage.stem(job.pk.hex, job.attempt), job.container)
@@ -119,6 +121,7 @@ def make_file(job: ExportJob, lease: Lease) -> None:
     try:
         hasher = engine.render(plan, paths.__getitem__, partial, on_tick)
         lease.beside(RENDERED, patience(plan.payload), engine.verify, partial, plan)
+        lease.beat(VERIFIED)
         publish(job, lease, partial, plan, engine, hasher)
     finally:
         if hasher is not None:

@@ -70,6 +70,11 @@ def beat(job: ExportJob, progress: int, now: datetime) -> None:
         refuse(job)
 
 
+def reserve(job: ExportJob, size: int) -> bool:
+    """Note how many bytes the attempt will take; False when the lease or the wish is gone."""
+    return bool(held(job).filter(cancel_requested=False).update(reserved=size))
+
+
 def refuse(job: ExportJob) -> NoReturn:
     """Say why an attempt may not go on.
 
@@ -97,9 +102,9 @@ def finish(job: ExportJob, now: datetime, ttl: timedelta, **result: Any) -> bool
 
 
 def fail(job: ExportJob, now: datetime, code: str, message: str) -> bool:
-    """Move from running to failed, saying why."""
+    """Move from running to failed, saying why; False when the lease or the wish is gone."""
     update = partial(
-        held(job).update,
+        held(job).filter(cancel_requested=False).update,
         state=State.FAILED,
         finished_at=now,
         error_code=code,

@@ -23,6 +23,8 @@ PARTIAL = ".partial"
 OWN_NAME = re.compile(r"(?P<job>[0-9a-f]{32})-(?P<attempt>\d+)\.[a-z0-9]+")
 GRACE = timedelta(minutes=1)
 BLOCK = 2**20
+# What `st_blocks` counts in, on any file system: stat(2).
+BLOCKS_OF = 512
 
 
 def root() -> Path:
@@ -51,12 +53,31 @@ def require_room(size: int) -> None:
         NoRoom: they do not.
         StorageFailed: the storage folder cannot be asked.
     """
+    if size > free_room():
+        raise NoRoom("The server has no room left for the file; try again later.")
+
+
+def free_room() -> int:
+    """Count the free bytes of the disk less the reserve; may be less than none.
+
+    Raises:
+        StorageFailed: the storage folder cannot be asked.
+    """
     try:
-        free = free_bytes()
+        return free_bytes() - int(settings.VMS["VMS_EXPORT_RESERVE_BYTES"])
     except OSError as error:
         raise failed(error) from error
-    if size + settings.VMS["VMS_EXPORT_RESERVE_BYTES"] > free:
-        raise NoRoom("The server has no room left for the file; try again later.")
+
+
+def partial_sizes() -> dict[str, int]:
+    """Count the bytes on the disk of each file that is being made, or was, by its stem."""
+    found: dict[str, int] = {}
+    for path in root().glob(f"{PARTIAL}/*"):
+        try:
+            found[path.stem] = path.stat().st_blocks * BLOCKS_OF
+        except OSError:
+            continue  # it went by itself
+    return found
 
 
 def free_bytes() -> int:

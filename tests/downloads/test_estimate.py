@@ -153,7 +153,7 @@ def test_asks_the_database_as_often_for_many_cameras_as_for_one(
 ):
     made = [recorded(alice, *((10 * n, 9) for n in range(6))) for _ in range(cameras)]
     client = api(alice)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         assert len(estimates(client, order_body(*made))) == cameras
 
 
@@ -216,11 +216,40 @@ def test_says_so_when_the_disk_has_no_room_for_all(api, alice, yard, settings):
     free = shutil.disk_usage(settings.STORAGE_DIR).free
     Segment.objects.filter(stream__camera__in=others).update(size=free * 2 // 5)
     Segment.objects.filter(stream__camera=others[0]).update(size=2**62)
-    found = estimates(api(alice), order_body(yard, *others))
-    assert [code(one) for one in found] == [None, "no_room", None, None]
+    client = api(alice)
+    assert without_room(client, order_body(yard, *others)) == ["ids.1"]
     Segment.objects.filter(stream__camera=others[0]).update(size=free * 2 // 5)
-    found = estimates(api(alice), order_body(*others, yard))
-    assert [code(one) for one in found] == [None, None, "no_room", None]
+    assert without_room(client, order_body(*others, yard)) == ["ids.2"]
+    assert [code(one) for one in estimates(client, order_body(*others[:2], yard))] == [None] * 3
+
+
+def without_room(client, body):
+    """Ask for an estimate; gives the keys of what there is no room for."""
+    refused = client.post("/api/v1/downloads/estimate", body, format="json")
+    assert refused.status_code == 422
+    errors = refused.json()["errors"]
+    assert all("the server has room for" in message for [message] in errors.values())
+    return list(errors)
+
+
+def test_says_so_when_the_quota_of_the_storage_is_used_up(api, alice, yard, settings):
+    client = api(alice)
+    [expected] = estimates(client, order_body(yard))
+    size = expected["size"]
+    settings.VMS = {**settings.VMS, "VMS_STORAGE_QUOTA_BYTES": size}
+    assert code(estimates(client, order_body(yard))[0]) is None
+    kept = factories.ready_download(alice, content=b"x")
+    assert without_room(client, order_body(yard)) == ["ids.0"]
+    # What is only still there because no clean-up has come by is in nobody's way.
+    ExportJob.objects.filter(pk=kept.job.pk).update(expires_at=timezone.now())
+    assert code(estimates(client, order_body(yard))[0]) is None
+
+
+def test_says_so_when_a_file_will_never_fit(api, alice, yard, settings):
+    client = api(alice)
+    [expected] = estimates(client, order_body(yard))
+    settings.VMS = {**settings.VMS, "VMS_STORAGE_QUOTA_BYTES": expected["size"] - 1}
+    assert code(estimates(client, order_body(yard))[0]) == "too_large"
 
 
 # --- who may not, what is wrong ---
