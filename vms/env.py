@@ -215,6 +215,15 @@ SETTINGS: tuple[Setting, ...] = (
         "mp4",
         "form of files that PSIM clients order without naming one",
     ),
+    Setting("VMS_PREVIEW_DECODERS", whole(1, 64), 2, "previews one web process makes at a time"),
+    Setting("VMS_PREVIEW_SECONDS", whole(1, 300), 20, "longest that making a preview may take"),
+    Setting("VMS_PREVIEW_CLIP_SECONDS", whole(1, 60), 8, "length of a preview in mp4"),
+    Setting(
+        "VMS_PREVIEW_CACHE_BYTES",
+        whole(2**24, 2**60),
+        2**30,
+        "room that finished previews take on the disk",
+    ),
     Setting("VMS_PUSH_APP_KEY", parse_text, "vms", "Pusher app key clients connect with"),
     Setting("VMS_MAX_WEBHOOKS_PER_USER", whole(0, 10_000), 10, "webhooks a user has at a time"),
     Setting(
@@ -294,5 +303,5 @@ def refuse_contradictions(values: Mapping[str, Any]) -> None:
         )
     if (values["VMS_S3_ACCESS_KEY_ID"] is None) != (values["VMS_S3_SECRET_ACCESS_KEY"] is None):
         raise BadSetting(
-            "VMS_S3_ACCESS_KEY_ID and VMS_S3_SECRET_ACCESS_KEY belong together: set both or neither."
+            "VMS_S3_ACCESS_KEY_ID and VMS_S3_SECRET_ACCESS_KEY belong together: set both or none."
         )

@@ -27,6 +27,8 @@ DATA_DIR = VMS["VMS_DATA_DIR"]
 ARCHIVE_DIR = VMS["VMS_ARCHIVE_DIR"] or DATA_DIR / "archive"
 STORAGE_DIR = VMS["VMS_STORAGE_DIR"] or DATA_DIR / "storage"
 INDEX_DIR = DATA_DIR / "index"
+LINKS_DIR = DATA_DIR / "links"
+PREVIEWS_DIR = DATA_DIR / "previews"
 RUN_DIR = DATA_DIR / "run"
 STATIC_ROOT = DATA_DIR / "static"
 
@@ -79,11 +81,13 @@ INSTALLED_APPS = [
     "vms.accounts",
     "vms.api",
     "vms.push",
+    "vms.webhooks",
     "vms.ops",
     "cameras",
     "exports",
     "downloads",
     "previews",
+    "exports.psim",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -199,6 +203,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vms.api.openapi.declare_common_answers",
+        "exports.psim.openapi.describe_calls",
     ],
     # One set of words, two names of fields; the schema wants one name for the set.
     "ENUM_NAME_OVERRIDES": {"StreamEnum": ["high", "low"]},
@@ -252,6 +257,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "cameras.tasks.scan_watched",
         "schedule": timedelta(seconds=VMS["VMS_SCAN_INTERVAL_SECONDS"]),
         "options": {"expires": VMS["VMS_SCAN_INTERVAL_SECONDS"]},
+    },
+    "send webhooks": {
+        "task": "vms.webhooks.tasks.send_due",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "forget webhook deliveries": {
+        "task": "vms.webhooks.tasks.forget_deliveries",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
     },
     "apply retention": {
         "task": "cameras.tasks.apply_retention",
