@@ -97,6 +97,12 @@ SETTINGS: tuple[Setting, ...] = (
         "host names that clients may use",
     ),
     Setting("VMS_TRUSTED_PROXIES", parse_proxies, [], "proxies whose X-Forwarded headers count"),
+    Setting(
+        "VMS_METRICS_ALLOWED",
+        parse_proxies,
+        ["127.0.0.0/8", "::1"],
+        "addresses that may ask for /metrics",
+    ),
     Setting("VMS_TIME_ZONE", parse_zone, "UTC", "zone of the operator pages"),
     Setting("VMS_FFMPEG", parse_path, None, "ffmpeg to use; default: the bundled one, then PATH"),
     Setting("VMS_LOG_FORMAT", one_of("console", "json"), "console", "how log lines look"),

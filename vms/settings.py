@@ -63,7 +63,7 @@ else:
 # --- safety of the wire ---------------------------------------------------------------------
 HTTPS = bool(PUBLIC_URL and PUBLIC_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # We answer for our own host. What its sub-domains do, and whether browsers learn of it before they
 # ever visited, is for the owner of the domain to decide; so the checks that ask for it are silent.

@@ -10,6 +10,7 @@ from cameras.models import Camera, CameraAccess, CameraGroup
 from tests import factories
 from vms.accounts.models import Session, User
 from vms.push.models import Event
+from vms.webhooks.models import Delivery, Webhook
 
 LISTS = (
     "accounts/user",
@@ -23,6 +24,8 @@ LISTS = (
     "downloads/download",
     "exports/exportjob",
     "push/event",
+    "webhooks/webhook",
+    "webhooks/delivery",
 )
 
 
@@ -45,4 +48,6 @@ def add_row(name: str) -> None:
     factories.segment(stream, begin=now - timedelta(hours=1))
     job = factories.job(stream=stream)
     factories.download(user, job=job)
-    Event.objects.create(user=user, session_id="0", body={})
+    Event.objects.create(user=user, number=1, session_id="0", body={})
+    webhook = Webhook.objects.create(user=user, url="https://hooks.example.org/")
+    Delivery.objects.create(webhook=webhook, type="archive_generated")

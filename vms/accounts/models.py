@@ -108,6 +108,7 @@ class Scope(models.TextChoices):
 
     LINKS = "links"
     DOWNLOADS = "downloads"
+    WEBHOOKS = "webhooks"
 
 
 class IntegrationTokenQuerySet(models.QuerySet["IntegrationToken"]):

@@ -1,0 +1,70 @@
+"""A round of sending: everything due, several receivers at once, none twice at a time.
+
+Threads do nothing but send; what is written to the database is written by one of them, the caller.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from time import monotonic
+
+from django.conf import settings
+from django.core.cache import cache
+from django.utils import timezone
+
+from vms.webhooks.attempts import Outcome, claim, note
+from vms.webhooks.models import Delivery
+from vms.webhooks.sending import Limits, NotSent, post
+from vms.webhooks.signatures import secret_of, sign
+from vms.webhooks.targets import BadUrl, allowed_networks, read_target
+
+SENDERS = 16
+# Then the round ends: others who wait for a worker get their turn.
+ROUND_SECONDS = 20.0
+LOCK = "webhooks.round"
+# A round says so often that it lives; one that was killed is missed no longer than this.
+LOCK_SECONDS = 15
+SIGN_OF_LIFE_SECONDS = 5.0
+
+
+def run_round() -> int:
+    """Send what is due until nothing is, or the time is over; returns how many attempts it made."""
+    begin, attempts = monotonic(), 0
+    running: dict[Future[Outcome], Delivery] = {}
+    with ThreadPoolExecutor(SENDERS, thread_name_prefix="webhooks") as pool:
+        while True:
+            if monotonic() - begin < ROUND_SECONDS:
+                busy = {delivery.webhook_id for delivery in running.values()}
+                for delivery in claim(SENDERS - len(running), busy, timezone.now()):
+                    running[pool.submit(attempt, delivery, limits())] = delivery
+                    attempts += 1
+            if not running:
+                return attempts
+            finished, _others = wait(running, SIGN_OF_LIFE_SECONDS, FIRST_COMPLETED)
+            for future in finished:
+                note(running.pop(future), future.result(), timezone.now())
+            cache.touch(LOCK, LOCK_SECONDS)
+
+
+def attempt(delivery: Delivery, limits: Limits) -> Outcome:
+    """Send a delivery once; asks the database nothing."""
+    webhook, body = delivery.webhook, delivery.body.encode()
+    signature = sign(secret_of(webhook.pk), delivery.key, timezone.now(), body)
+    headers = {"Content-Type": "application/json", "User-Agent": "VMS-Webhooks", **signature}
+    try:
+        # Looked at again: what the operator allows may have changed since it was registered.
+        status = post(read_target(webhook.url), body, headers, limits)
+    except (BadUrl, NotSent) as error:
+        return Outcome(error=str(error))
+    return Outcome(status, "" if Outcome(status).is_success else explained(status))
+
+
+def explained(status: int) -> str:
+    if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
+        return "The receiver redirects; register the address it leads to."
+    return f"The receiver answered {status}."
+
+
+def limits() -> Limits:
+    seconds = settings.VMS["VMS_WEBHOOK_TIMEOUT_SECONDS"]
+    return Limits(seconds, allowed_networks(), settings.VMS["VMS_WEBHOOK_CA_FILE"])
