@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypedDict
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from downloads.models import Download
 from downloads.serializers import record
 from exports.models import ExportJob
 from vms.push.publish import record_event, record_events, send_unstored
+
+# How long a broker may take over what is not worth waiting for, and rest when it took longer.
+PROGRESS_SECONDS = 0.5
+HUSH_SECONDS = 10.0
 
 
 class DownloadData(TypedDict):
@@ -26,9 +34,21 @@ class ArchiveGenerated(TypedDict):
     data: DownloadData
 
 
+class DeletedData(TypedDict):
+    download_id: int
+
+
 class ProgressData(TypedDict):
     download_id: int
     percent: int
+
+
+class ArchiveDeleted(TypedDict):
+    """Says that the record is gone, and its file with the last record that had it."""
+
+    type: Literal["archive_deleted"]
+    status: Literal["ok"]
+    data: DeletedData
 
 
 class ArchiveProgress(TypedDict):
@@ -82,13 +102,54 @@ def generated(download: Download, now: datetime) -> dict[str, Any]:
 
 
 def announce_job(job: ExportJob, now: datetime) -> int:
-    """Announce to all who wait for *job*; returns how many were told."""
-    waiting = Download.objects.filter(job=job, announced_at=None, cancelled_at=None)
-    return sum(announce(item, now) for item in waiting.select_related("job").order_by("pk"))
+    """Announce to all who wait for *job*; returns how many were told.
+
+    User by user, as `record_events` asks of a transaction that tells several.
+    """
+    waiting = waiting_for(job.pk).select_related("job").order_by("user_id", "pk")
+    return sum(announce(item, now) for item in waiting)
+
+
+def waiting_for(job_id: UUID) -> QuerySet[Download]:
+    return Download.objects.filter(job=job_id, announced_at=None, cancelled_at=None)
+
+
+class Owners:
+    """Those who wait for a job, told in the transaction that ends it."""
+
+    def hold(self, job_id: UUID) -> None:
+        list(waiting_for(job_id).select_for_update().order_by("pk").values_list("pk"))
+
+    def tell(self, job_id: UUID, now: datetime) -> None:
+        job = ExportJob.objects.get(pk=job_id)
+        if job.state == ExportJob.State.READY:
+            transaction.on_commit(partial(tell_progress, job, 100), robust=True)
+        announce_job(job, now)
+
+
+def announce_deleted(download: Download, now: datetime) -> None:
+    """Tell the owner that a record is deleted; called in the transaction that does it."""
+    body: ArchiveDeleted = {
+        "type": "archive_deleted",
+        "status": "ok",
+        "data": {"download_id": download.pk},
+    }
+    record_event(user_id=download.user_id, session_id=download.session_id, body=dict(body), now=now)
+
+
+class Hush:
+    """Until when progress is kept to ourselves, because the broker was away; a monotonic time."""
+
+    until = 0.0
 
 
 def tell_progress(job: ExportJob, percent: int) -> None:
-    """Send the percentage to all who wait for *job*; not kept, the last one is the file itself."""
+    """Send the percentage to all who wait for *job*; not kept, the last one is the file itself.
+
+    A broker that is away must not hold up the work: it is then left alone for a while.
+    """
+    if time.monotonic() < Hush.until:
+        return
     waiting = Download.objects.filter(job=job, cancelled_at=None)
     for download_id, user_id, session_id in waiting.values_list("pk", "user_id", "session_id"):
         body: ArchiveProgress = {
@@ -96,4 +157,6 @@ def tell_progress(job: ExportJob, percent: int) -> None:
             "status": "ok",
             "data": {"download_id": download_id, "percent": percent},
         }
-        send_unstored(user_id, session_id, dict(body))
+        if not send_unstored(user_id, session_id, dict(body), PROGRESS_SECONDS):
+            Hush.until = time.monotonic() + HUSH_SECONDS
+            return

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from downloads import services
 from downloads.models import Download
 from tests import factories
+from vms.push.models import Event
 
 PATHS = ("/api/v1/downloads", "/api/v1/users/downloads")
 
@@ -48,7 +49,20 @@ def test_removes_the_row_first_and_the_file_after_the_commit(
     with django_capture_on_commit_callbacks() as callbacks:
         api(alice).delete(f"{PATHS[0]}/{download.pk}")
     assert (settings.STORAGE_DIR / download.job.file).exists()
-    assert len(callbacks) == 1
+    # The owner is told, the file goes.
+    assert len(callbacks) == 2
+
+
+def test_tells_the_owner(api, alice, delete):
+    download = factories.ready_download(alice, session_id="5" * 32)
+    delete(api(alice), download.pk)
+    event = Event.objects.get()
+    assert (event.user_id, event.session_id) == (alice.pk, "5" * 32)
+    assert event.body == {
+        "type": "archive_deleted",
+        "status": "ok",
+        "data": {"download_id": download.pk},
+    }
 
 
 def test_leaves_the_file_to_others_until_the_last_of_them(api, alice, bob, settings, delete):

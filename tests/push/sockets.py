@@ -106,11 +106,11 @@ async def with_ticket(path, session):
 
 
 async def happen(session, number=1):
-    """Let something happen that *session* ordered; returns the event's id."""
+    """Let something happen that *session* ordered; returns the id clients see."""
     event = await sync_to_async(record_event)(
         user_id=session.user_id,
         session_id=session.pk,
         body={"type": "archive_generated", "number": number},
         now=timezone.now(),
     )
-    return event.pk
+    return event.number

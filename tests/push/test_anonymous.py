@@ -39,8 +39,8 @@ def two_allowed(monkeypatch):
 async def test_closes_a_pusher_socket_that_never_says_who_it_is(short):
     async with pusher() as (socket, _id):
         frame = await socket.receive_json()
-        assert (frame["event"], frame["data"]["code"]) == ("pusher:error", 4009)
-        assert await socket.closed_with() == 4009
+        assert (frame["event"], frame["data"]["code"]) == ("pusher:error", 4202)
+        assert await socket.closed_with() == 4202
 
 
 async def test_a_refused_subscription_and_pings_do_not_help(short, alice_session):
@@ -51,7 +51,7 @@ async def test_a_refused_subscription_and_pings_do_not_help(short, alice_session
         await socket.send_json({"event": "pusher:ping"})
         for _ in ("refused", "pong", "the end"):
             await socket.receive_json()
-        assert await socket.closed_with() == 4009
+        assert await socket.closed_with() == 4202
 
 
 async def test_leaves_a_pusher_socket_with_a_subscription_open(short, alice_session):
@@ -70,7 +70,7 @@ async def test_leaves_a_pusher_socket_that_came_with_a_ticket_open(short, alice_
         assert await socket.receive_nothing(timeout=0.3)
 
 
-@pytest.mark.parametrize(("path", "code"), [(PLAIN, 4401), (PUSHER, 4009)])
+@pytest.mark.parametrize(("path", "code"), [(PLAIN, 4429), (PUSHER, 4100)])
 async def test_refuses_more_than_so_many_of_an_address(two_allowed, alice_session, path, code):
     async with AsyncExitStack() as stack:
         for _ in range(2):

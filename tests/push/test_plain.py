@@ -16,10 +16,10 @@ from tests.push.sockets import (
     plain,
     with_ticket,
 )
+from vms.accounts.models import Session
 from vms.accounts.sockets import close_sockets
+from vms.push import allowance, feed, watch
 from vms.push import plain as plain_module
-from vms.push import resume
-from vms.push import socket as socket_module
 from vms.push.publish import record_event, send_unstored
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +31,7 @@ async def test_a_ticket_opens_it(alice_session):
             "type": "authenticated",
             "session": alice_session.pk,
             "user_id": alice_session.user_id,
+            "last_id": 0,
         }
 
 
@@ -81,7 +82,7 @@ async def test_passes_on_what_has_no_id_every_time(alice_session):
     async with plain(alice_session) as socket:
         for _ in range(2):
             await sync_to_async(send_unstored)(
-                alice_session.user_id, alice_session.pk, {"type": "archive_progress"}
+                alice_session.user_id, alice_session.pk, {"type": "archive_progress"}, 1.0
             )
             message = await socket.receive_json()
             assert "id" not in message
@@ -95,7 +96,7 @@ async def test_answers_a_ping(alice_session):
 
 
 async def test_resumes_what_was_missed_in_order(alice_session, alice_phone, monkeypatch):
-    monkeypatch.setattr(resume, "PAGE", 2)
+    monkeypatch.setattr(feed, "PAGE", 2)
     seen = await happen(alice_session)
     missed = [await happen(session) for session in (alice_session, alice_phone, alice_session)]
     async with plain(alice_session) as socket:
@@ -104,6 +105,56 @@ async def test_resumes_what_was_missed_in_order(alice_session, alice_phone, monk
         assert [message["id"] for message in messages] == missed
         assert [message["event"] for message in messages] == [TOKEN_PUSH, USER_PUSH, TOKEN_PUSH]
         assert await socket.receive_nothing()
+
+
+async def test_goes_on_after_the_id_in_the_address_in_order(alice_session, monkeypatch):
+    monkeypatch.setattr(feed, "PAGE", 2)
+    missed = [await happen(alice_session, number) for number in range(6)][2:]
+    path = f"{await with_ticket(PLAIN, alice_session)}&after=2"
+    async with opened(path) as socket:
+        assert (await socket.receive_json())["last_id"] == 2
+        live = await happen(alice_session)
+        arrived = [(await socket.receive_json())["id"] for _ in [*missed, live]]
+        assert arrived == [*missed, live]
+        await socket.send_json({"type": "resume", "after": 2})
+        assert await socket.receive_nothing()
+
+
+async def test_goes_on_after_the_id_in_the_first_message(alice, sign_in):
+    signed_in = await sync_to_async(sign_in)(alice)
+    session = await Session.objects.aget(pk=signed_in.session_id)
+    sent = [await happen(session) for _ in range(2)]
+    async with opened(PLAIN) as socket:
+        await socket.send_json({"type": "auth", "token": signed_in.token, "after": sent[0]})
+        assert (await socket.receive_json())["last_id"] == sent[0]
+        assert (await socket.receive_json())["id"] == sent[1]
+
+
+async def test_tells_where_the_ids_are_to_who_has_none(alice_session):
+    await happen(alice_session)
+    async with plain(alice_session) as socket:
+        event_id = await happen(alice_session)
+        assert (await socket.receive_json())["id"] == event_id
+
+
+async def test_an_id_that_was_never_given_out_keeps_nothing_back(alice_session):
+    await happen(alice_session)
+    async with opened(f"{await with_ticket(PLAIN, alice_session)}&after=99999999999999") as socket:
+        assert (await socket.receive_json())["last_id"] == 1
+        event_id = await happen(alice_session)
+        assert (await socket.receive_json())["id"] == event_id
+
+
+@pytest.mark.parametrize("after", ["", "-1", "x", "1.5", "²", "9" * 30])
+async def test_refuses_an_address_with_a_wrong_id(alice_session, after):
+    async with opened(f"{await with_ticket(PLAIN, alice_session)}&after={after}") as socket:
+        assert (await socket.receive_json())["type"] == "error"
+        assert await socket.closed_with() == 4400
+
+
+async def test_numbers_events_user_by_user(alice_session, mallory_session):
+    numbers = [await happen(session) for session in (alice_session, mallory_session) * 2]
+    assert numbers == [1, 1, 2, 2]
 
 
 async def test_resuming_never_repeats_what_came_live(alice_session):
@@ -201,30 +252,48 @@ async def test_refuses_to_resume_after_no_id(alice_session, after):
         assert (await socket.receive_json())["type"] == "error"
 
 
-BROKEN_FRAMES = [
+UNREADABLE_FRAMES = [
     "no json",
     "[]",
     '"text"',
-    "[" * 60_000,
-    "1" * 60_000,
-    "{}",
-    '{"type": "dance"}',
-    '{"type": ["ping"]}',
-    json.dumps({"type": "ping", "padding": "x" * 65_536}),
+    "[" * 16_000,
+    "1" * 16_000,
+    json.dumps({"type": "ping", "padding": "x" * 16_384}),
     b"\x00\xff",
     b'{"type": "ping"}',
 ]
 
 
-@pytest.mark.parametrize("frame", BROKEN_FRAMES)
-async def test_answers_a_broken_frame_and_goes_on(alice_session, frame):
+@pytest.mark.parametrize("frame", UNREADABLE_FRAMES)
+async def test_says_what_is_wrong_with_an_unreadable_frame_and_closes(alice_session, frame):
     async with plain(alice_session) as socket:
         await socket.send_frame(frame)
         answer = await socket.receive_json()
         assert answer["type"] == "error"
         assert isinstance(answer["message"], str)
+        assert await socket.closed_with() == 4400
+
+
+@pytest.mark.parametrize("frame", ["{}", '{"type": "dance"}', '{"type": ["ping"]}'])
+async def test_answers_what_it_does_not_understand_and_goes_on(alice_session, frame):
+    async with plain(alice_session) as socket:
+        await socket.send_frame(frame)
+        assert (await socket.receive_json())["type"] == "error"
         await socket.send_json({"type": "ping"})
         assert await socket.receive_json() == {"type": "pong"}
+
+
+async def test_closes_a_socket_that_is_flooded(alice_session, monkeypatch):
+    monkeypatch.setattr(allowance, "PER_SECOND", 0)
+    async with plain(alice_session) as socket, plain(alice_session) as other:
+        for _ in range(allowance.BURST + 1):
+            await socket.send_json({"type": "ping"})
+        for _ in range(allowance.BURST):
+            assert await socket.receive_json() == {"type": "pong"}
+        assert (await socket.receive_json())["type"] == "error"
+        assert await socket.closed_with() == 4429
+        await other.send_json({"type": "ping"})
+        assert await other.receive_json() == {"type": "pong"}
 
 
 async def revoke(session):
@@ -233,7 +302,7 @@ async def revoke(session):
 
 
 async def test_a_revoked_session_is_closed_in_time(alice_session, monkeypatch):
-    monkeypatch.setattr(socket_module, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
     async with plain(alice_session) as socket:
         await revoke(alice_session)
         assert await socket.receive_json() == {
@@ -244,7 +313,7 @@ async def test_a_revoked_session_is_closed_in_time(alice_session, monkeypatch):
 
 
 async def test_a_disabled_user_is_closed_in_time(alice, alice_session, monkeypatch):
-    monkeypatch.setattr(socket_module, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
     async with plain(alice_session) as socket:
         alice.is_active = False
         await alice.asave()

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
+from vms.push import subscribers
 from vms.push.models import Event
-from vms.push.publish import prune, record_event, send_unstored
+from vms.push.publish import prune, record_event, send_unsent, send_unstored
 
 BODY = {"type": "archive_generated", "status": "ok"}
 
@@ -33,15 +35,18 @@ def heard():
     return heard
 
 
+# A channel layer at a port where nothing listens.
+DEAD = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [{"address": "redis://127.0.0.1:1/0", "socket_timeout": None}]},
+    }
+}
+
+
 @pytest.fixture
 def dead_broker(settings):
-    """Point the channel layer at a port where nothing listens."""
-    settings.CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [{"address": "redis://127.0.0.1:1/0", "socket_timeout": None}]},
-        }
-    }
+    settings.CHANNEL_LAYERS = DEAD
 
 
 def record(session, now=None):
@@ -51,26 +56,30 @@ def record(session, now=None):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_keeps_the_event_and_sends_it_to_the_session_and_the_user(alice_session, heard):
+def test_keeps_the_event_and_sends_it_once_to_the_users_sockets(alice_session, heard):
     session = alice_session
-    messages = heard(f"token.{session.pk}", f"user.{session.user_id}")
+    messages = heard(f"user.{session.user_id}")
     now = timezone.now()
 
     event = record(session, now)
 
-    assert Event.objects.get() == event
-    assert (event.user_id, event.session_id, event.body) == (session.user_id, session.pk, BODY)
-    assert event.created_at == now
-    to_session, to_user = messages()
-    assert to_session["event"] == "App\\Events\\TokenPush"
-    assert to_user["event"] == "App\\Events\\UserPush"
-    wire = {"data": BODY, "subject": None, "message": None, "id": event.pk}
-    assert to_session["body"] == to_user["body"] == wire
+    kept = Event.objects.get()
+    assert kept == event
+    assert (kept.user_id, kept.session_id, kept.body) == (session.user_id, session.pk, BODY)
+    assert (kept.number, kept.created_at) == (1, now)
+    assert kept.sent_at is not None
+    [message] = messages()
+    assert message == {
+        "type": "push.event",
+        "user_id": session.user_id,
+        "session_id": session.pk,
+        "body": {"data": BODY, "subject": None, "message": None, "id": 1},
+    }
 
 
 @pytest.mark.django_db(transaction=True)
 def test_sends_only_after_the_commit(alice_session, heard):
-    messages = heard(f"token.{alice_session.pk}")
+    messages = heard(f"user.{alice_session.user_id}")
     with transaction.atomic():
         record(alice_session)
         assert messages() == []
@@ -81,13 +90,13 @@ def test_sends_only_after_the_commit(alice_session, heard):
 def test_an_order_without_a_session_goes_to_the_user(alice, heard):
     messages = heard(f"user.{alice.pk}")
     record_event(user_id=alice.pk, session_id="", body=BODY, now=timezone.now())
-    assert [message["channel"] for message in messages()] == [f"user.{alice.pk}"]
+    assert [message["session_id"] for message in messages()] == [""]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_not_stored_has_no_id(alice_session, heard):
-    messages = heard(f"token.{alice_session.pk}")
-    send_unstored(alice_session.user_id, alice_session.pk, {"type": "archive_progress"})
+    messages = heard(f"user.{alice_session.user_id}")
+    send_unstored(alice_session.user_id, alice_session.pk, {"type": "archive_progress"}, 1.0)
     assert not Event.objects.exists()
     (message,) = messages()
     assert message["body"] == {
@@ -108,7 +117,7 @@ def test_prunes_what_is_older(alice_session):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_fails_sends_nothing(alice_session, heard):
-    messages = heard(f"token.{alice_session.pk}")
+    messages = heard(f"user.{alice_session.user_id}")
 
     def fail():
         with transaction.atomic():
@@ -124,5 +133,77 @@ def test_a_transaction_that_fails_sends_nothing(alice_session, heard):
 @pytest.mark.django_db(transaction=True)
 def test_a_dead_broker_leaves_the_row_waiting(alice_session, dead_broker):
     event = record(alice_session)
-    send_unstored(alice_session.user_id, alice_session.pk, {"type": "archive_progress"})
+    assert Event.objects.get().sent_at is None
+    send_unstored(alice_session.user_id, alice_session.pk, {"type": "archive_progress"}, 1.0)
     assert Event.objects.get() == event
+
+
+LATER = timedelta(minutes=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_dead_broker_left_is_sent_in_order_later(alice_session, settings, heard):
+    layers = settings.CHANNEL_LAYERS
+    settings.CHANNEL_LAYERS = DEAD
+    for _ in range(3):
+        record(alice_session)
+    assert send_unsent(timezone.now() + LATER) == 3
+    settings.CHANNEL_LAYERS = layers
+    messages = heard(f"user.{alice_session.user_id}")
+    assert send_unsent(timezone.now() + LATER) == 3
+    assert [message["body"]["id"] for message in messages()] == [1, 2, 3]
+    assert send_unsent(timezone.now() + LATER) == 0
+
+
+@pytest.mark.django_db
+def test_what_a_dead_worker_left_is_sent_later(alice_session, heard):
+    """The transaction has committed and the process ended before it could send anything."""
+    messages = heard(f"user.{alice_session.user_id}")
+    record(alice_session)
+    assert send_unsent(timezone.now()) == 0  # whoever recorded it may be about to send it
+    assert messages() == []
+    assert send_unsent(timezone.now() + LATER) == 1
+    assert len(messages()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_subscriber_that_failed_hears_it_again(alice_session, monkeypatch):
+    heard, failing = [], [True]
+
+    def subscriber(events):
+        if failing:
+            raise ValueError
+        heard.extend(events)
+
+    monkeypatch.setattr(subscribers, "subscribers", [subscriber])
+    event = record(alice_session)
+    failing.clear()
+    send_unsent(timezone.now() + LATER)
+    send_unsent(timezone.now() + LATER)
+    assert heard == [event]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_numbers_are_never_used_again(alice_session):
+    record(alice_session)
+    prune(timezone.now())
+    assert record(alice_session).number == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_recorded_at_once_have_numbers_of_their_own(alice_session):
+    gate = Barrier(4)
+
+    def work():
+        gate.wait()
+        for _ in range(5):
+            record(alice_session)
+        connection.close()
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    numbers = Event.objects.order_by("pk").values_list("number", flat=True)
+    assert list(numbers) == list(range(1, 21))

@@ -8,7 +8,8 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from tests.push.sockets import PUSHER, TOKEN_PUSH, USER_PUSH, happen, opened, pusher
-from vms.push import socket as socket_module
+from vms.push import allowance, feed, watch
+from vms.push import pusher as pusher_module
 from vms.push.channels import sign_channel
 from vms.push.tickets import remember_grant
 
@@ -21,15 +22,24 @@ async def subscribe(socket, channel, auth=None):
     return await socket.receive_json()
 
 
-async def signed(socket_id, channel, session):
+async def signed(socket_id, channel, session, after=None):
     """Do what the signing endpoint does for *session*."""
-    await sync_to_async(remember_grant)(socket_id, channel, session.pk)
+    await sync_to_async(remember_grant)(socket_id, channel, session.pk, after)
     return sign_channel(socket_id, channel)
 
 
-async def subscribed(socket, socket_id, channel, session):
-    answer = await subscribe(socket, channel, await signed(socket_id, channel, session))
+async def subscribed(socket, socket_id, channel, session, after=None):
+    answer = await subscribe(socket, channel, await signed(socket_id, channel, session, after))
     assert answer["event"] == "pusher_internal:subscription_succeeded"
+
+
+def refusal_of(frame):
+    """Read why a subscription was refused; says it of the channel, as pusher-js wants it."""
+    assert frame["event"] == "pusher:subscription_error"
+    assert "channel" in frame
+    told = json.loads(frame["data"])
+    assert (told["type"], told["status"]) == ("AuthError", 403)
+    return told["error"]
 
 
 def error_of(frame):
@@ -111,17 +121,17 @@ async def test_unsubscribing_ends_it(alice_session):
 
 async def test_an_unprefixed_channel_needs_an_authenticated_socket(alice_session):
     async with pusher() as (socket, _id):
-        assert error_of(await subscribe(socket, f"token.{alice_session.pk}")) == 4009
+        assert refusal_of(await subscribe(socket, f"token.{alice_session.pk}"))
 
 
 async def test_mallory_may_not_listen_to_alice(alice_session, mallory_session):
     async with pusher(mallory_session) as (socket, socket_id):
         for channel in (f"token.{alice_session.pk}", f"user.{alice_session.user_id}"):
-            assert error_of(await subscribe(socket, channel)) == 4009
+            assert refusal_of(await subscribe(socket, channel))
             private = f"private-{channel}"
-            assert error_of(await subscribe(socket, private)) == 4009
+            assert refusal_of(await subscribe(socket, private))
             auth = await signed(socket_id, private, mallory_session)
-            assert error_of(await subscribe(socket, private, auth)) == 4009
+            assert refusal_of(await subscribe(socket, private, auth))
         await happen(alice_session)
         assert await socket.receive_nothing()
 
@@ -130,21 +140,21 @@ async def test_a_signature_is_for_one_socket(alice_session):
     channel = f"private-token.{alice_session.pk}"
     async with pusher() as (_first, first_id), pusher() as (second, _second_id):
         auth = await signed(first_id, channel, alice_session)
-        assert error_of(await subscribe(second, channel, auth)) == 4009
+        assert refusal_of(await subscribe(second, channel, auth))
 
 
 @pytest.mark.parametrize("auth", ["", "vms:00", "é", 7, {}, "\ud800"])
 async def test_refuses_a_wrong_signature(alice_session, auth):
     async with pusher() as (socket, _id):
         answer = await subscribe(socket, f"private-token.{alice_session.pk}", auth)
-        assert error_of(answer) == 4009
+        assert refusal_of(answer)
 
 
 @pytest.mark.parametrize("channel", ["", "private-", "news", "token.", "presence-user.1", "é"])
 async def test_refuses_channels_that_are_nobodys(alice_session, channel):
     async with pusher(alice_session) as (socket, socket_id):
         auth = await signed(socket_id, channel, alice_session)
-        assert error_of(await subscribe(socket, channel, auth)) == 4009
+        assert refusal_of(await subscribe(socket, channel, auth))
 
 
 async def test_refuses_an_unknown_app():
@@ -168,12 +178,26 @@ async def test_refuses_events_of_clients(alice_session):
         assert await socket.receive_nothing()
 
 
+UNREADABLE_FRAMES = [
+    "no json",
+    "[]",
+    "[" * 16_000,
+    json.dumps({"event": "pusher:ping", "data": "x" * 16_384}),
+    b"\x00\xff",
+]
+
+
+@pytest.mark.parametrize("frame", UNREADABLE_FRAMES)
+async def test_says_what_is_wrong_with_an_unreadable_frame_and_closes(frame):
+    async with pusher() as (socket, _id):
+        await socket.send_frame(frame)
+        assert error_of(await socket.receive_json()) == 4010
+        assert await socket.closed_with() == 4010
+
+
 @pytest.mark.parametrize(
     "frame",
     [
-        "no json",
-        "[]",
-        "[" * 60_000,
         "{}",
         '{"event": 7}',
         '{"event": "pusher:dance"}',
@@ -181,16 +205,95 @@ async def test_refuses_events_of_clients(alice_session):
         '{"event": "pusher:subscribe", "data": "text"}',
         '{"event": "pusher:subscribe", "data": {"channel": 7}}',
         '{"event": "pusher:unsubscribe", "data": []}',
-        json.dumps({"event": "pusher:ping", "data": "x" * 65_536}),
-        b"\x00\xff",
     ],
 )
-async def test_answers_a_broken_frame_and_goes_on(frame):
+async def test_answers_what_it_does_not_understand_and_goes_on(frame):
     async with pusher() as (socket, _id):
         await socket.send_frame(frame)
-        assert error_of(await socket.receive_json()) == 4200
+        assert error_of(await socket.receive_json()) == 4302
         await socket.send_json({"event": "pusher:ping"})
         assert (await socket.receive_json())["event"] == "pusher:pong"
+
+
+async def test_a_flooded_socket_is_told_to_come_back_later(monkeypatch):
+    monkeypatch.setattr(allowance, "PER_SECOND", 0)
+    async with pusher() as (socket, _id):
+        for _ in range(allowance.BURST + 1):
+            await socket.send_json({"event": "pusher:ping"})
+        for _ in range(allowance.BURST):
+            assert (await socket.receive_json())["event"] == "pusher:pong"
+        assert error_of(await socket.receive_json()) == 4100
+        assert await socket.closed_with() == 4100
+
+
+@pytest.mark.parametrize("version", ["5", "6", "7"])
+async def test_speaks_these_versions(version):
+    async with opened(f"{PUSHER}?protocol={version}&client=java-client") as socket:
+        assert (await socket.receive_json())["event"] == "pusher:connection_established"
+
+
+@pytest.mark.parametrize("version", ["4", "8", "x", "", "7.0"])
+async def test_refuses_other_versions(version):
+    async with opened(f"{PUSHER}?protocol={version}") as socket:
+        assert error_of(await socket.receive_json()) == 4007
+        assert await socket.closed_with() == 4007
+
+
+@pytest.mark.parametrize(
+    ("channel", "word"), [("presence-room", "presence"), ("news", "public"), ("private-x", "Not")]
+)
+async def test_says_why_a_channel_is_refused(channel, word):
+    async with pusher() as (socket, _id):
+        assert word in refusal_of(await subscribe(socket, channel, "vms:00"))
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(pusher_module, "ACTIVITY_SECONDS", 0.1)
+    monkeypatch.setattr(pusher_module, "PONG_SECONDS", 0.1)
+
+
+async def test_a_client_that_answers_no_ping_is_dropped(impatient, alice_session):
+    async with pusher(alice_session) as (socket, _id):
+        assert await socket.receive_json() == {"event": "pusher:ping", "data": "{}"}
+        assert error_of(await socket.receive_json()) == 4201
+        assert await socket.closed_with() == 4201
+
+
+async def test_a_client_that_answers_stays(impatient, monkeypatch, alice_session):
+    monkeypatch.setattr(pusher_module, "PONG_SECONDS", 60)
+    async with pusher(alice_session) as (socket, _id):
+        for _ in range(5):
+            assert (await socket.receive_json())["event"] == "pusher:ping"
+            await socket.send_json({"event": "pusher:pong", "data": {}})
+        await socket.send_json({"event": "pusher:ping"})
+        frames = [(await socket.receive_json())["event"] for _ in range(2)]
+        assert "pusher:pong" in frames
+
+
+async def test_a_subscription_goes_on_after_the_id_it_was_signed_with(
+    alice_session, alice_phone, monkeypatch
+):
+    """A pusher-js that reconnects has missed something; its signature request says from where."""
+    monkeypatch.setattr(feed, "PAGE", 2)
+    for session in (alice_session, alice_phone, alice_session, alice_session):
+        await happen(session)
+    own, users = f"private-token.{alice_session.pk}", f"private-user.{alice_session.user_id}"
+    async with pusher() as (socket, socket_id):
+        await subscribed(socket, socket_id, own, alice_session, after=1)
+        assert [await id_on(socket, own) for _ in range(2)] == [3, 4]
+        await subscribed(socket, socket_id, users, alice_session, after=2)
+        assert [await id_on(socket, users) for _ in range(2)] == [3, 4]
+        await happen(alice_session)
+        assert {await id_on(socket, own), await id_on(socket, users)} == {5}
+        assert await socket.receive_nothing()
+
+
+async def id_on(socket, channel):
+    frame = await socket.receive_json()
+    assert frame["channel"] == channel
+    return json.loads(frame["data"])["id"]
 
 
 async def revoke(session):
@@ -199,7 +302,7 @@ async def revoke(session):
 
 
 async def test_a_revoked_session_is_closed_in_time(alice_session, monkeypatch):
-    monkeypatch.setattr(socket_module, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
     async with pusher() as (socket, socket_id):
         channel = f"private-user.{alice_session.user_id}"
         await subscribed(socket, socket_id, channel, alice_session)

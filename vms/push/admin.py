@@ -22,7 +22,7 @@ from vms.push.models import Event
 @admin.register(Event)
 class EventAdmin(LookedAt, GrowingAdmin):
     rows_stay = True
-    list_display = ("id", "user", "session_id", "created_at")
+    list_display = ("id", "user", "number", "session_id", "created_at", "sent_at")
     list_filter = ("created_at",)
     lookups = ("user__id__exact",)
     list_select_related = ("user",)

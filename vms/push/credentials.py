@@ -62,9 +62,18 @@ def bearer_token(scope: Mapping[str, Any]) -> str | None:
 
 
 def ticket_of(scope: Mapping[str, Any]) -> str | None:
+    return query_field(scope, "token")
+
+
+def query_field(scope: Mapping[str, Any], name: str) -> str | None:
+    """Return the first value of a field in the address; None when it is not there.
+
+    Raises:
+        BadCredentials: there are too many fields to look for it.
+    """
     query = scope["query_string"].decode("latin-1")
     try:
         fields = parse_qs(query, keep_blank_values=True, max_num_fields=MOST_QUERY_FIELDS)
     except ValueError as error:
         raise BadCredentials from error
-    return fields["token"][0] if "token" in fields else None
+    return fields[name][0] if name in fields else None

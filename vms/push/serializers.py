@@ -6,6 +6,8 @@ import re
 
 from rest_framework import serializers
 
+from vms.push.feed import LARGEST_NUMBER
+
 SOCKET_ID = re.compile(r"^\d{1,20}\.\d{1,20}\Z", re.ASCII)
 
 
@@ -28,6 +30,13 @@ class TicketSerializer(serializers.Serializer):
 class SubscriptionSerializer(serializers.Serializer):
     socket_id = serializers.RegexField(SOCKET_ID)
     channel_name = serializers.CharField(max_length=200)
+    after = serializers.IntegerField(
+        min_value=0,
+        max_value=LARGEST_NUMBER,
+        required=False,
+        allow_null=True,
+        help_text="id of the last event seen; what the channel carried since is sent again",
+    )
 
 
 class SignatureSerializer(serializers.Serializer):

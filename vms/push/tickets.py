@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 
 from django.core.cache import cache
 
 TICKET_SECONDS = 30
 GRANT_SECONDS = 300
 TICKET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A signed subscription: for whom, and the last event its client saw, if it told."""
+
+    session_id: str
+    after: int | None
 
 
 def issue_ticket(session_id: str) -> str:
@@ -34,15 +43,19 @@ def take_ticket(ticket: str) -> str | None:
     return session_id if cache.delete(key) else None
 
 
-def remember_grant(socket_id: str, channel: str, session_id: str) -> None:
-    """Note which session a subscription was signed for: the signature itself does not say it."""
-    cache.set(grant_key(socket_id, channel), session_id, GRANT_SECONDS)
+def remember_grant(socket_id: str, channel: str, session_id: str, after: int | None = None) -> None:
+    """Note which session a subscription was signed for, and what it missed.
+
+    The signature itself does not say it.
+    """
+    grant = {"session_id": session_id, "after": after}
+    cache.set(grant_key(socket_id, channel), grant, GRANT_SECONDS)
 
 
-def granted_session(socket_id: str, channel: str) -> str | None:
-    """Name the session a subscription was signed for; None when that was too long ago."""
-    session_id: str | None = cache.get(grant_key(socket_id, channel))
-    return session_id
+def find_grant(socket_id: str, channel: str) -> Grant | None:
+    """Find what a subscription was signed for; None when that was too long ago."""
+    grant = cache.get(grant_key(socket_id, channel))
+    return Grant(**grant) if grant else None
 
 
 def ticket_key(ticket: str) -> str:

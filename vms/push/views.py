@@ -85,7 +85,7 @@ class BroadcastingAuthView(APIView):
         if channel not in private_channels(session):
             raise exceptions.PermissionDenied
         with broker_needed():
-            remember_grant(socket_id, channel, session.pk)
+            remember_grant(socket_id, channel, session.pk, wanted.validated_data.get("after"))
         return Response({"auth": sign_channel(socket_id, channel)})
 
 
