@@ -101,8 +101,8 @@ class CameraAdmin(OperatorAdmin):
     lookups = ("group__id__exact",)
     list_select_related = ("group",)
     list_per_page = 25
-    search_fields = ("name", "uuid", "group__name")
-    search_help_text = "A part of the name, of the group's name or of the UUID"
+    search_fields = ("name", "uuid", "external_id", "group__name")
+    search_help_text = "A part of the name, of the group's name, of the UUID or of the external id"
     autocomplete_fields = ("group",)
     readonly_fields = ("access", "created_at", "updated_at")
     inlines = (StreamInline,)

@@ -36,6 +36,11 @@ class Camera(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
     name = models.CharField(max_length=255)
+    external_id = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="what another system calls it: the CameraId of PSIM calls; empty: nothing",
+    )
     group = models.ForeignKey(
         CameraGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="cameras"
     )
@@ -48,6 +53,11 @@ class Camera(models.Model):
 
     class Meta:
         ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["external_id"], condition=~Q(external_id=""), name="camera_external_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -47,9 +47,11 @@ def test_every_app_is_one_of_the_tree():
         "vms.accounts",
         "vms.api",
         "vms.push",
+        "vms.webhooks",
         "vms.ops",
         "cameras",
         "exports",
+        "exports.psim",
         "downloads",
         "previews",
     }

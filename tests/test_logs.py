@@ -23,6 +23,12 @@ from vms.logs import logging_config, redact, redact_event
          "http://c/?Auth=***&api_key=***&key=***&secret=***&sig=***"),
         ("GET /storage/0SECRET0/name.mp4 200", "GET /storage/***/name.mp4 200"),
         ("token vms_0123456789abcdefghijKLMN_- it is", "token vms_*** it is"),
+        ("GET /token?%74oken=abc&n=1", "GET /token?%74oken=***&n=1"),
+        ("GET /getarchivetaskstatus?ArchiveTaskId=084b56a5&n=1",
+         "GET /getarchivetaskstatus?ArchiveTaskId=***&n=1"),
+        ("http://h/download?x=1&file=084b5 and file=a", "http://h/download?x=1&file=*** and file=a"),
+        ("GET /download?%66ile=084b56a5", "GET /download?%66ile=***"),
+        ("GET /x?100%=1&file=a", "GET /x?100%=1&file=a"),
         ("nothing to hide", "nothing to hide"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 
@@ -14,8 +15,14 @@ CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 SECRETS = (
     "user(?:name)?|usr|login|pass(?:wd|word|wort)?|pwd|psw|auth|authorization|(?:api_?|app_?)?key"
     "|(?:client_?)?secret|sig|signature|(?:access_?|refresh_?)?token|ticket|session(?:_?id)?"
+    "|x-amz-(?:signature|credential|security-token)"
 )
 TOKENS = re.compile(rf"(?i)([?&;](?:{SECRETS})=)[^&;\s\"']+")
+# A name may be written with escapes, and means the same to whoever reads the parameters.
+ESCAPED = re.compile(r"([?&;])([^=&;\s\"']*%[^=&;\s\"']*)=[^&;\s\"']+")
+ESCAPED_SECRETS = re.compile(rf"(?i){SECRETS}|file|archivetaskid")
+# The id of a PSIM task opens its file to whoever has it.
+TASKS = re.compile(r"(?i)([?&;]archivetaskid=|/download\?(?:[^\s\"']*[&;])?file=)[^&;\s\"']+")
 # Integration tokens, wherever they stand.
 BEARERS = re.compile(r"vms_[A-Za-z0-9_-]{20,}")
 LINKS = re.compile(r"(/storage/)[^/\s]+")
@@ -25,10 +32,17 @@ def redact(text: str) -> str:
     """Remove from *text* what opens doors.
 
     That is user and password of every address, secrets in query strings, integration tokens, the
-    secrets of links.
+    secrets of links, ids of PSIM tasks.
     """
     shown = BEARERS.sub("vms_***", CREDENTIALS.sub("", text))
-    return LINKS.sub(r"\1***", TOKENS.sub(r"\1***", shown))
+    shown = TASKS.sub(r"\1***", TOKENS.sub(r"\1***", ESCAPED.sub(hide_escaped, shown)))
+    return LINKS.sub(r"\1***", shown)
+
+
+def hide_escaped(match: re.Match[str]) -> str:
+    """Hide the value of a parameter whose escaped name is one of a secret."""
+    is_secret = ESCAPED_SECRETS.fullmatch(unquote(match[2]))
+    return f"{match[1]}{match[2]}=***" if is_secret else match[0]
 
 
 def redact_value(value: Any) -> Any:
@@ -101,5 +115,10 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # At DEBUG they write signed addresses and headers, and every request twice.
+            "boto3": {"level": "INFO"},
+            "botocore": {"level": "INFO"},
+            "s3transfer": {"level": "INFO"},
+            "urllib3": {"level": "WARNING"},
         },
     }

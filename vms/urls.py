@@ -21,6 +21,7 @@ urlpatterns = [
     path("healthz", csrf_exempt(healthz)),
     path("", include("vms.ops.urls")),
     path("", include("downloads.storage_urls")),
+    path("", include("exports.psim.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path(
         "admin/password_change/",
@@ -31,6 +32,7 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("vms.accounts.urls")),
     path("api/v1/", include("vms.push.urls")),
+    path("api/v1/", include("vms.webhooks.urls")),
     path("api/v1/", include("cameras.urls")),
     path("api/v1/", include("downloads.urls")),
     path("api/v1/users/", include(("downloads.urls", "downloads"), namespace="users")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.db import transaction
@@ -18,6 +19,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from downloads.models import Download
+from exports.psim.models import ArchiveTask
 from tests import factories
 from tests.conftest import PASSWORD
 from tests.downloads.conftest import broker, no_broker
@@ -25,6 +27,7 @@ from vms.accounts.integration import make_token
 from vms.accounts.models import IntegrationToken, Session, User
 from vms.accounts.services import end_session, open_session
 from vms.api.clients import Client
+from vms.webhooks.models import Webhook
 
 __all__ = ["broker", "no_broker"]
 
@@ -33,7 +36,16 @@ method address                               nobody alice bob mallory operator e
 
 GET    /                                     200    200   200 200     200      200     200     200       200
 GET    /healthz                              200    200   200 200     200      200     200     200       200
+GET    /readyz                               503    503   503 503     503      503     503     503       503
+GET    /metrics                              200    200   200 200     200      200     200     200       200
 GET    /storage/{secret}/{name}              200    200   200 200     200      200     200     200       200
+GET    /download                             200    200   200 200     200      200     200     200       200
+GET    /token                                401    401   401 401     401      401     401     401       401
+POST   /token                                401    401   401 401     401      401     401     401       401
+POST   /createarchivetask                    401    200   404 404     200      401     401     200       403
+GET    /getarchivetaskstatus                 401    200   404 404     404      401     401     200       403
+POST   /deletearchivetask                    401    200   404 404     404      401     401     200       403
+DELETE /deletearchivetask                    401    200   404 404     404      401     401     200       403
 GET    /admin                                302    302   302 302     302      302     302     302       302
 GET    /admin/password_change/               302    302   302 302     302      302     302     302       302
 GET    /api/schema                           200    200   200 200     200      200     200     200       200
@@ -51,6 +63,11 @@ POST   /api/v1/integration-tokens            401    200   200 200     200      4
 DELETE /api/v1/integration-tokens/{token_id} 401    200   404 404     404      401     401     403       403
 GET    /api/v1/user                          401    200   200 200     200      401     401     403       403
 PUT    /api/v1/user/password                 401    200   200 200     200      401     401     403       403
+GET    /api/v1/webhooks                      401    200   200 200     200      401     401     403       403
+POST   /api/v1/webhooks                      401    200   200 200     200      401     401     403       403
+DELETE /api/v1/webhooks/{webhook_id}         401    200   404 404     404      401     401     403       403
+POST   /api/v1/webhooks/{webhook_id}/test    401    200   404 404     404      401     401     403       403
+GET    /api/v1/webhooks/{webhook_id}/deliveries 401 200   404 404     404      401     401     403       403
 POST   /broadcasting/auth                    401    200   403 403     403      401     401     403       403
 
 GET    /api/v1/cameras                       401    200   200 200     200      401     401     403       403
@@ -88,7 +105,9 @@ ROWS = {
     for method, address, *statuses in LINES
 }
 # An operator has the Admin API for these.
-OPERATORS_NEITHER = ("downloads", "users/downloads", "integration-tokens")
+OPERATORS_NEITHER = ("downloads", "users/downloads", "integration-tokens", "webhooks")
+# These refuse in words of their own, and take passwords too (tests/psim).
+PSIM = {"/token", "/download", "/createarchivetask", "/getarchivetaskstatus", "/deletearchivetask"}
 # Views that are plain functions do not say which methods they have: as safe ones, these.
 SAFE = {"GET"}
 PLACEHOLDER = re.compile(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>")
@@ -167,14 +186,24 @@ def site(alice, bob, mallory, operator, settings, monkeypatch) -> Site:
     camera = factories.recorded(owner=alice)
     stream = camera.streams.get()
     ready = factories.ready_download(alice, stream=stream)
+    task = ArchiveTask.objects.create(
+        user=alice,
+        download=ready,
+        camera_id=camera.pk,
+        begin=ready.begin,
+        end=ready.end,
+        container="mp4",
+    )
     values = {
         "camera": camera,
+        "task_id": task.task_id,
         "ready": ready,
         "queued": factories.download(alice, job=factories.job(stream=stream)),
         "secret": ready.secret,
         "name": "yard.mp4",
         "session_id": other.pk,
         "token_id": IntegrationToken.objects.filter(user=alice).latest("id").pk,
+        "webhook_id": Webhook.objects.create(user=alice, url="https://hooks.example.org/").pk,
         "channel": f"private-user.{alice.pk}",
     }
     return Site(tokens, pair.refresh, values)
@@ -191,6 +220,10 @@ def fill_in(address, values):
 
 
 def query_of(address, site):
+    if address == "/download":
+        return {"file": site.values["task_id"]}
+    if address in PSIM:
+        return {"archivetaskid": site.values["task_id"]}
     if address.endswith("/archive/ranges"):
         order = factories.order_body()
         return {"from": order["from"], "to": order["to"]}
@@ -207,10 +240,17 @@ def body_of(address, who, site):
         "/api/admin/v1/auth/token": {"login": login, "password": PASSWORD},
         "/api/v1/token/refresh": {"refresh_token": site.refresh},
         "/api/v1/integration-tokens": {"name": "archive", "scopes": ["downloads"]},
+        "/api/v1/webhooks": {"url": "https://hooks.example.org/vms"},
         "/api/v1/user/password": {"old_password": PASSWORD, **changed},
+        "/createarchivetask": psim_order(site.values["camera"]),
         "/broadcasting/auth": {"socket_id": "1.2", "channel_name": site.values["channel"]},
     }
     return bodies.get(address, order if address.endswith(("/downloads", "/estimate")) else {})
+
+
+def psim_order(camera):
+    order = factories.order_body(camera)
+    return {"CameraId": camera.pk, "From": order["from"], "To": order["to"]}
 
 
 def ask(site, method, address, who):
@@ -218,6 +258,8 @@ def ask(site, method, address, who):
     if site.tokens[who]:
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {site.tokens[who]}")
     path = fill_in(address, site.values)
+    if address == "/deletearchivetask":
+        path += f"?{urlencode(query_of(address, site))}"
     if method == "GET":
         return client.get(path, query_of(address, site))
     return getattr(client, method.lower())(path, body_of(address, who, site), format="json")
@@ -235,6 +277,8 @@ def kept_rows():
         list(Session.objects.order_by("pk").values_list("pk", "revoked_at")),
         list(IntegrationToken.objects.order_by("pk").values_list("pk", "revoked_at")),
         list(User.objects.order_by("pk").values_list("pk", "password")),
+        list(Webhook.objects.order_by("pk").values_list("pk", "deliveries")),
+        list(ArchiveTask.objects.order_by("pk").values_list("pk", "download")),
     )
 
 
@@ -262,12 +306,24 @@ def test_answers_everybody_as_the_table_says(site, method, address):
             transaction.set_rollback(True)  # the next one finds what this one found
     statuses = {who: answer.status_code for who, answer in answers.items()}
     assert statuses == ROWS[method, address]
+    if address in PSIM:
+        assert_refused_as_psim(answers.values())
+        return
     for answer in answers.values():
         if answer.status_code == 401:
             assert answer.json() == {"message": "Unauthenticated."}
             assert answer["WWW-Authenticate"] == "Bearer"
         if answer.status_code == 404:
             assert answer.json() == {"message": "Not found."}
+
+
+def assert_refused_as_psim(answers):
+    for answer in answers:
+        if answer.status_code == 200:
+            continue
+        assert answer.json()["State"] == "Error"
+        if answer.status_code == 401:
+            assert answer["WWW-Authenticate"].startswith("Basic ")
 
 
 @pytest.mark.parametrize("who", ["bob", "mallory"])

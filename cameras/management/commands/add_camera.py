@@ -15,6 +15,7 @@ from cameras.sources import BadSource, check_source_url
 from vms.accounts.models import User
 
 LONGEST_NAME = 255
+LONGEST_EXTERNAL_ID = 64
 
 
 class Command(BaseCommand):
@@ -23,6 +24,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("--uuid", metavar="U", help="the camera's uuid; made up when absent")
+        parser.add_argument(
+            "--external-id",
+            default="",
+            metavar="ID",
+            help="what another system calls it: the CameraId of PSIM calls",
+        )
         for kind in Stream.Type.values:
             parser.add_argument(
                 f"--{kind}",
@@ -37,13 +44,17 @@ class Command(BaseCommand):
         name = options["name"].strip()
         if not 0 < len(name) <= LONGEST_NAME:
             raise CommandError(f"NAME: write 1 to {LONGEST_NAME} characters.")
+        external_id = free_external_id(options["external_id"])
         camera_uuid = parse_uuid(options["uuid"])
         urls = wanted_streams(options)
         owner = find_owner(options["owner"])
         try:
             with transaction.atomic():
                 camera = Camera.objects.create(
-                    name=name, uuid=camera_uuid, is_public=options["public"]
+                    name=name,
+                    uuid=camera_uuid,
+                    external_id=external_id,
+                    is_public=options["public"],
                 )
                 streams = {
                     kind: Stream.objects.create(camera=camera, type=kind, url=url).pk
@@ -66,6 +77,15 @@ def parse_uuid(text: str | None) -> UUID:
         raise CommandError(
             "--uuid: write one like 6a0f3c1e-3d0b-4c55-9d0e-0f5a2f0c7a11, or leave it out."
         ) from error
+
+
+def free_external_id(text: str) -> str:
+    external_id = text.strip()
+    if len(external_id) > LONGEST_EXTERNAL_ID:
+        raise CommandError(f"--external-id: write at most {LONGEST_EXTERNAL_ID} characters.")
+    if external_id and Camera.objects.filter(external_id=external_id).exists():
+        raise CommandError("--external-id: another camera has it; choose another one.")
+    return external_id
 
 
 def wanted_streams(options: dict[str, Any]) -> dict[str, str]:

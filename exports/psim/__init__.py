@@ -1,0 +1,1 @@
+"""The archive calls of Axxon PSIM: another way to order downloads, at the root of the server."""
