@@ -46,6 +46,7 @@ POST   /createarchivetask                    401    200   404 404     200      4
 GET    /getarchivetaskstatus                 401    200   404 404     404      401     401     200       403
 POST   /deletearchivetask                    401    200   404 404     404      401     401     200       403
 DELETE /deletearchivetask                    401    200   404 404     404      401     401     200       403
+GET    /archive/{link}                       403    403   403 403     403      403     403     403       403
 GET    /admin                                302    302   302 302     302      302     302     302       302
 GET    /admin/password_change/               302    302   302 302     302      302     302     302       302
 GET    /api/schema                           200    200   200 200     200      200     200     200       200
@@ -74,6 +75,8 @@ GET    /api/v1/cameras                       401    200   200 200     200      4
 GET    /api/v1/cameras/shows                 401    200   200 200     200      401     401     403       403
 GET    /api/v1/cameras/{pk}                  401    200   404 404     200      401     401     403       403
 GET    /api/v1/cameras/{pk}/archive/ranges   401    200   404 404     200      401     401     403       403
+GET    /api/v1/cameras/{pk}/archive/link     401    200   404 404     200      401     401     403       403
+POST   /api/v1/cameras/archive               422    200   422 422     200      401     401     403       200
 
 GET    /api/v1/downloads                     401    200   200 200     200      401     401     200       403
 POST   /api/v1/downloads                     401    200   422 422     200      401     401     200       403
@@ -205,6 +208,7 @@ def site(alice, bob, mallory, operator, settings, monkeypatch) -> Site:
         "token_id": IntegrationToken.objects.filter(user=alice).latest("id").pk,
         "webhook_id": Webhook.objects.create(user=alice, url="https://hooks.example.org/").pk,
         "channel": f"private-user.{alice.pk}",
+        "link": "changed/archive.mp4",
     }
     return Site(tokens, pair.refresh, values)
 
@@ -224,7 +228,7 @@ def query_of(address, site):
         return {"file": site.values["task_id"]}
     if address in PSIM:
         return {"archivetaskid": site.values["task_id"]}
-    if address.endswith("/archive/ranges"):
+    if address.endswith(("/archive/ranges", "/archive/link")):
         order = factories.order_body()
         return {"from": order["from"], "to": order["to"]}
     return {"ids[]": site.values["camera"].pk} if address.endswith("/shows") else {}
@@ -243,6 +247,7 @@ def body_of(address, who, site):
         "/api/v1/webhooks": {"url": "https://hooks.example.org/vms"},
         "/api/v1/user/password": {"old_password": PASSWORD, **changed},
         "/createarchivetask": psim_order(site.values["camera"]),
+        "/api/v1/cameras/archive": {"cameras": [link_order(site.values["camera"])]},
         "/broadcasting/auth": {"socket_id": "1.2", "channel_name": site.values["channel"]},
     }
     return bodies.get(address, order if address.endswith(("/downloads", "/estimate")) else {})
@@ -251,6 +256,11 @@ def body_of(address, who, site):
 def psim_order(camera):
     order = factories.order_body(camera)
     return {"CameraId": camera.pk, "From": order["from"], "To": order["to"]}
+
+
+def link_order(camera):
+    order = factories.order_body(camera)
+    return {"uuid": str(camera.uuid), "from": order["from"], "to": order["to"]}
 
 
 def ask(site, method, address, who):

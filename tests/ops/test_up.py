@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -41,6 +42,9 @@ def test_serves_and_ends_all_in_reverse_order(start_up):
     up.wait_ready()
 
     assert get(f"{up.web_url}/healthz") == b'{"status": "ok"}'
+    parts = dict.fromkeys(("database", "broker", "storage", "ffmpeg"), "ok")
+    assert json.loads(get(f"{up.web_url}/readyz")) == {"status": "ok", "parts": parts}
+    assert b"vms_export_bytes_last_hour 0.0" in get(f"{up.web_url}/metrics")
     assert get(f"{up.web_url}/static/vms.css")
     assert "StreamingHttpResponse" not in up.log  # Django's opinion of how whitenoise sends files
     assert {"uvicorn", "worker", "beat"} < words(up)
