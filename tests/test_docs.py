@@ -17,7 +17,7 @@ from vms.env import PROJECT_DIR, SETTINGS, read_settings
 from vms.ops.programs import ORDER, chosen_names
 
 TOP_FOLDERS = ("vms", "downloads", "cameras", "exports", "previews", "templates", "tests", "docs")
-ROW = re.compile(r"^\| `(VMS_[A-Z_]+)` \| (\S+) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(VMS_[A-Z0-9_]+)` \| (\S+) \| (.+) \|$", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\s]+)`")
 
@@ -36,6 +36,8 @@ def written(default: Any) -> str:
         return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, list):
+        return f"`{','.join(default)}`"
     if isinstance(default, Path):
         return f"`{default.relative_to(PROJECT_DIR)}`"
     return f"`{default}`"
