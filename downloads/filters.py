@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, Q
 from django.http import QueryDict
 from rest_framework import serializers
 
-from downloads.models import STATUS, Download, DownloadQuerySet
+from downloads.models import STATUS, Download, DownloadQuerySet, link_works
 from downloads.serializers import camera_id_field
 from exports.models import ExportJob
 from vms.accounts.models import User
@@ -101,11 +101,13 @@ def has_status(status: str, now: datetime) -> Q:
         return Q(job__state=ExportJob.State.CANCELLED) | Q(cancelled_at__isnull=False)
     live = Q(cancelled_at=None)
     gone = Q(expires_at__lte=now) | Q(expires_at=None, job__expires_at__lte=now)
+    linked = link_works(now)
     if status == "ready":
-        return live & Q(job__state=ExportJob.State.READY) & ~gone
+        return live & (linked | Q(job__state=ExportJob.State.READY) & ~gone)
     if status == "expired":
         return live & (
-            Q(job__state=ExportJob.State.EXPIRED) | Q(job__state=ExportJob.State.READY) & gone
+            Q(job__state=ExportJob.State.EXPIRED) & ~linked
+            | Q(job__state=ExportJob.State.READY) & gone
         )
     state = next(state for state, word in STATUS.items() if word == status)
     return live & Q(job__state=state)

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from cameras.models import Stream
+from cameras.models import CameraAccess, Stream
 from exports.models import ExportJob
+from vms.accounts.models import Session
 
 # The words clients know for a job's states.
 STATUS: dict[str, str] = {
@@ -28,10 +29,33 @@ def new_secret() -> str:
     return secrets.token_urlsafe(16)
 
 
+def link_works(now: datetime) -> models.Q:
+    """Say in SQL that a line is a link to the archive that works at *now*.
+
+    As those who check the link itself say it: the session goes on, and its user may watch.
+    """
+    sessions = Session.objects.live(now).filter(pk=models.OuterRef("session_id"))
+    access = CameraAccess.objects.filter(
+        user=models.OuterRef("user"), camera=models.OuterRef("stream__camera")
+    )
+    watches = models.Q(user__is_staff=True) | (
+        models.Q(stream__camera__is_public=True)
+        | models.Exists(access.filter(status=CameraAccess.Status.ACTIVE))
+    ) & ~models.Exists(access.filter(status=CameraAccess.Status.BLOCKED))
+    return (
+        ~models.Q(link="")
+        & models.Q(cancelled_at=None, expires_at__gt=now, job__state=ExportJob.State.EXPIRED)
+        & models.Exists(sessions.filter(user__is_active=True))
+        & watches
+    )
+
+
 class DownloadQuerySet(models.QuerySet["Download"]):
     def with_related(self) -> DownloadQuerySet:
         """Load what a record shows of other tables in the same query."""
-        return self.select_related("job", "stream", "user")
+        return self.select_related("job", "stream", "user").annotate(
+            link_works=link_works(timezone.now())
+        )
 
     def of(self, user_id: int) -> DownloadQuerySet:
         """Lines of this user's own history."""
@@ -39,6 +63,10 @@ class DownloadQuerySet(models.QuerySet["Download"]):
 
     def in_progress(self) -> DownloadQuerySet:
         return self.filter(cancelled_at=None, job__state__in=ExportJob.ACTIVE)
+
+    def with_link(self, now: datetime) -> DownloadQuerySet:
+        """Lines that are links straight to the archive and work at *now*."""
+        return self.filter(link_works(now))
 
     def with_file(self, now: datetime) -> DownloadQuerySet:
         """Lines whose link works at *now*."""
@@ -71,6 +99,12 @@ class Download(models.Model):
     type = models.CharField(max_length=8, default="mp4")
     begin = models.DateTimeField()
     end = models.DateTimeField()
+    link = models.CharField(
+        max_length=2500,
+        blank=True,
+        editable=False,
+        help_text="path of a link straight to the archive: then no file was made",
+    )
     secret = models.CharField(max_length=32, unique=True, default=new_secret, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
@@ -79,6 +113,9 @@ class Download(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = DownloadQuerySet.as_manager()
+
+    # Filled in by `with_related`.
+    link_works: bool | None = None
 
     class Meta:
         ordering = ("-created_at", "id")
@@ -102,6 +139,8 @@ class Download(models.Model):
         """Return the state as clients know it, of this line, not only of the shared job."""
         if self.cancelled_at is not None:
             return "cancelled"
+        if self.has_link(now):
+            return "ready"
         if self.job.state == ExportJob.State.READY and not self.is_file_exists(now):
             return "expired"
         return STATUS[self.job.state]
@@ -114,6 +153,17 @@ class Download(models.Model):
             and self.goes_at is not None
             and self.goes_at > now
         )
+
+    def has_link(self, now: datetime) -> bool:
+        """Say whether this line is a link straight to the archive, and works.
+
+        Lists have asked already, together with all else (`with_related`).
+        """
+        if not self.link:
+            return False
+        if self.link_works is None:
+            self.link_works = Download.objects.with_link(now).filter(pk=self.pk).exists()
+        return self.link_works and self.expires_at is not None and self.expires_at > now
 
     @property
     def in_progress(self) -> bool:

@@ -219,13 +219,14 @@ def record(download: Download, now: datetime, origin: str) -> dict[str, Any]:
 
     Needs `download.job` loaded.
     """
-    exists = download.is_file_exists(now)
+    url = url_of(download, now, origin)
+    exists = url is not None
     job = download.job
     return {
         "id": download.pk,
         "name": download.name,
         "type": download.type,
-        "url": origin + link_path(download.secret, download.name) if exists else None,
+        "url": url,
         "from": wire_interval_time(download.begin),
         "to": wire_interval_time(download.end),
         "created_at": wire_timestamp(download.created_at),
@@ -246,6 +247,15 @@ def record(download: Download, now: datetime, origin: str) -> dict[str, Any]:
         "mode": job.mode or None,
         "engine": job.engine or None,
     }
+
+
+def url_of(download: Download, now: datetime, origin: str) -> str | None:
+    """Return the link of the file, or straight to the archive where that was ordered."""
+    if download.has_link(now):
+        return origin + download.link
+    if download.is_file_exists(now):
+        return origin + link_path(download.secret, download.name)
+    return None
 
 
 def error_of(download: Download) -> dict[str, str] | None:

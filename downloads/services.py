@@ -150,6 +150,7 @@ def restart(download: Download, stream: Stream, now: datetime) -> None:
     )
     download.stream = stream
     download.expires_at = download.cancelled_at = download.announced_at = None
+    download.link, download.link_works = "", None
     download.save()
     attach(download, download.job, now)
 

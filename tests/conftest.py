@@ -52,6 +52,7 @@ def folders(settings, tmp_path):
     settings.ARCHIVE_DIR = tmp_path / "archive"
     settings.STORAGE_DIR = tmp_path / "storage"
     settings.INDEX_DIR = tmp_path / "index"
+    settings.LINKS_DIR = tmp_path / "links"
     settings.PREVIEWS_DIR = tmp_path / "previews"
     settings.ARCHIVE_DIR.mkdir()
     settings.STORAGE_DIR.mkdir()

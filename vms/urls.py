@@ -21,6 +21,7 @@ urlpatterns = [
     path("healthz", csrf_exempt(healthz)),
     path("", include("vms.ops.urls")),
     path("", include("downloads.storage_urls")),
+    path("", include("previews.archive_urls")),
     path("", include("exports.psim.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path(

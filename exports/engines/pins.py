@@ -80,6 +80,13 @@ class Pins:
         missing = [segment for segment in spliced.segments if segment not in paths]
         return Pinned(paths | {segment: locate(segment) for segment in missing}, not missing)
 
+    def touch(self, key: str) -> None:
+        """Let what is pinned under *key* count as asked for now; nothing pinned is fine."""
+        refuse_name(key)
+        for root in self.roots:
+            with suppress(FileNotFoundError):
+                os.utime(root / key)
+
     def release(self, key: str) -> None:
         """Let go of what is pinned under *key*; nothing pinned is fine."""
         refuse_name(key)

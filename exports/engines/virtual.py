@@ -6,7 +6,7 @@ import hashlib
 import os
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,7 +63,7 @@ class VirtualFile:
         """A strong entity tag, with its quotes: another as soon as a byte can be another."""
         return f'"{digest_of(self.spliced)[:32]}"'
 
-    def read(self, begin: int, end: int) -> Iterator[bytes]:
+    def read(self, begin: int, end: int) -> Generator[bytes, None, None]:
         """Read `[begin, end)` in blocks of at most 1 MiB; never ends early without an error.
 
         Every segment of the span is looked at before this returns, and again after each block was
@@ -113,7 +113,7 @@ class VirtualFile:
             begin += length
             index += 1
 
-    def blocks(self, begin: int, end: int) -> Iterator[bytes]:
+    def blocks(self, begin: int, end: int) -> Generator[bytes, None, None]:
         """Gather the bytes of small pieces to blocks."""
         gathered: list[bytes] = []
         room = BLOCK

@@ -1,0 +1,173 @@
+"""From an archive link to the virtual file it serves: planned once, its segments pinned."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
+
+from cameras.archive.index import OutsideFolder, Places, segments_touching
+from cameras.archive.sidecars import sidecar_path
+from cameras.models import Stream
+from cameras.timeline import Interval
+from exports.engines.pins import FOLDER, Pins
+from exports.engines.virtual import VirtualFile
+from exports.errors import SegmentChanged
+from exports.terms import HOLD
+from previews.errors import CannotRender
+from previews.recipes import BadRecipe, Recipe, read_recipe, virtual_file
+from previews.rendering import Renderers
+from previews.signing import EPOCH, Grant
+
+JOB = "previews.rendering_cuts:plan_cut"
+WARM = "previews.rendering_cuts:warm"
+ENDING = ".cut"
+# A day of footage takes a few seconds when no segment has a sidecar yet.
+PLANNING_SECONDS = 60.0
+# Recipes are planned one at a time: it is all work of one core, and takes some hundredths of one.
+planners = Renderers(1, PLANNING_SECONDS)
+CHANGED = "The archive changed just now; ask again."
+# Recipes kept in memory: a few kilobytes each, of a day of fragments some megabytes.
+LATELY_READ = 8
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class OpenCut:
+    """What a link serves: its recipe, and the file read from pinned segments under *key*."""
+
+    key: str
+    recipe: Recipe
+    file: VirtualFile
+
+    def keep(self) -> None:
+        """Say that it is still being read."""
+        pins().touch(self.key)
+
+
+class Planning:
+    """Recipes that are being made: all who ask for the same one wait for one making."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.running: dict[str, Future[Any]] = {}
+
+    def start(self, key: str, arguments: dict[str, Any]) -> Future[Any]:
+        """Plan, or join who plans the same already; raises `Busy` as `Renderers.submit`."""
+        with self.lock:
+            future = self.running.get(key)
+            if future is None:
+                future = self.running[key] = planners.submit(JOB, arguments)
+                future.add_done_callback(lambda _done: self.running.pop(key, None))
+            return future
+
+
+planning = Planning()
+
+
+async def open_cut(token: str, grant: Grant, stream: Stream) -> OpenCut:
+    """Open the virtual file of an archive link, planning it first if nobody has.
+
+    Raises:
+        CannotRender: there is nothing to serve, or not this way. Busy: not now.
+    """
+    key = key_of(token)
+    path = recipe_path(key, grant.expires_at)
+    for _ in range(2):
+        recipe = await asyncio.to_thread(load, path)
+        if recipe is None:
+            arguments = await sync_to_async(described)(grant, stream, path)
+            # One of many who wait may go away; the others still want it.
+            await asyncio.shield(asyncio.wrap_future(planning.start(key, arguments)))
+            recipe = await asyncio.to_thread(load, path)
+        if recipe is not None:
+            with suppress(SegmentChanged):
+                return await asyncio.to_thread(pinned, key, recipe)
+            # Retention was quicker, or the archive is not what it was: what is left is planned.
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+    raise CannotRender(CHANGED)
+
+
+def warm() -> None:
+    """Have a planner ready before the first client follows a link just made."""
+    with suppress(Exception):
+        planners.submit(WARM, {})
+
+
+def described(grant: Grant, stream: Stream, target: Path) -> dict[str, Any]:
+    """Tell a renderer what to plan: three queries, whatever the length."""
+    assert grant.begin is not None  # noqa: S101 - links to the archive have an interval
+    assert grant.end is not None  # noqa: S101
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    segments = list(segments_of(stream, Interval(grant.begin, grant.end)))
+    close_old_connections()
+    return {
+        "segments": segments,
+        "begin": (grant.begin - EPOCH) // MICROSECOND,
+        "end": (grant.end - EPOCH) // MICROSECOND,
+        "source": grant.source,
+        "target": str(target),
+    }
+
+
+def segments_of(stream: Stream, interval: Interval) -> Iterable[dict[str, Any]]:
+    """List the segments with something of *interval*, as renderers are told of them."""
+    places = Places(stream)
+    for row in segments_touching(stream, Interval(interval.begin - HOLD, interval.end)):
+        with suppress(OutsideFolder):
+            yield {
+                "id": row.id,
+                "begin": (row.begin - EPOCH) // MICROSECOND,
+                "path": str(places.path_of(row)),
+                "sidecar": str(sidecar_path(row.folder_id, row.path)),
+            }
+
+
+def key_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def recipe_path(key: str, expires_at: datetime) -> Path:
+    """Return where a link's recipe is kept; the name tells until when it may be wanted."""
+    return Path(settings.LINKS_DIR) / f"{key}-{int(expires_at.timestamp()) + 1}{ENDING}"
+
+
+def load(path: Path) -> Recipe | None:
+    try:
+        state = os.stat(path)  # noqa: PTH116 - as in planning
+        return lately_read(path, state.st_size, state.st_mtime_ns, state.st_ino)
+    except (OSError, BadRecipe):
+        return None
+
+
+@lru_cache(maxsize=LATELY_READ)
+def lately_read(path: Path, _size: int, _mtime_ns: int, _inode: int) -> Recipe:
+    return read_recipe(path)
+
+
+def pinned(key: str, recipe: Recipe) -> OpenCut:
+    """Pin what *recipe* reads, for as long as somebody reads and a while longer.
+
+    Raises:
+        SegmentChanged: a segment is gone, or is not what was planned with.
+    """
+    found = pins().pin(key, recipe.file, recipe.locate)
+    return OpenCut(key, recipe, virtual_file(recipe, found.paths))
+
+
+def pins() -> Pins:
+    """Return where segments are pinned: on the disks of our storage and of our archive."""
+    return Pins([Path(settings.STORAGE_DIR) / FOLDER, Path(settings.ARCHIVE_DIR) / FOLDER])

@@ -1,0 +1,298 @@
+"""A cut as a VOD playlist and one file of movie fragments, without a copy of the media.
+
+Both are made of the segments' sample tables (RFC 8216; ISO/IEC 14496-12 section 8.8): the file is a
+spliced one, whose own bytes are initialisation sections and heads of fragments, and the playlist
+names stretches of it. It begins at the keyframe before the begin that was asked for, and says
+where to start; where footage is missing or the codec's settings change stands a discontinuity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+import numpy as np
+
+from exports.clock import NS
+from exports.cutting import Span
+from exports.engines.splice import Unspliceable, clock_of, index_of
+from exports.engines.spliced import Blob, Part, Range, SplicedFile
+from exports.engines.tracks import TrackBuilder, pushed, tagged
+from exports.plan import ExportPlan, Slice
+from previews.recipes import MEDIA_NAME
+from vms.media.mp4.atoms import Malformed
+from vms.media.mp4.entries import read_entry
+from vms.media.mp4.fragmenting import FragmentTrack, InitTrack, fragment_head, init_section
+from vms.media.mp4.index import TrackIndex
+from vms.media.mp4.table import Ints, Samples, Table, pack, spans_of
+
+# A segment of the archive that lasts no longer is one fragment; longer ones are split at keyframes.
+MILLISECOND = NS // 1000
+LONGEST_NS, SPLIT_NS = 12 * NS, 6 * NS
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One entry of the playlist: bytes of the file, and what it shows."""
+
+    offset: int
+    length: int
+    begin: datetime
+    seconds: Fraction
+    init: int
+    is_break: bool
+    is_independent: bool
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Samples of a slice's tracks that become one fragment, by track; shown from `begin_ns` on."""
+
+    samples: dict[str, Samples]
+    begin_ns: int
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """The file of fragments, and the text that says what is where in it."""
+
+    file: SplicedFile
+    text: str
+
+
+def make_playlist(plan: ExportPlan) -> Playlist:
+    """Fragment *plan*, which should begin at a keyframe: what is hidden in an mp4 file is not here.
+
+    Raises:
+        Unspliceable: a segment is no mp4 file that can be cut this way.
+    """
+    maker = Fragmenter(plan)
+    try:
+        for part in plan.slices:
+            maker.add(part)
+    except Malformed as error:
+        raise Unspliceable("The tables of a segment contradict each other.") from error
+    start = (plan.asked.begin - plan.begin).total_seconds()
+    return Playlist(maker.file(), "\n".join(lines(maker.fragments, maker.inits, start)) + "\n")
+
+
+class Fragmenter:
+    """Turns slice after slice into fragments."""
+
+    def __init__(self, plan: ExportPlan) -> None:
+        self.plan = plan
+        self.lanes = {"video": Lane("video", clock_of(plan))}
+        if plan.audio is not None:
+            self.lanes["audio"] = Lane("audio", plan.audio.time_base.denominator)
+        self.sound = sound_entry(plan)
+        self.lead_ns = lead_ns(plan)
+        self.parts: list[Part] = []
+        self.size = 0
+        self.known: dict[str, int] = {}
+        self.inits: list[tuple[int, int]] = []
+        self.fragments: list[Fragment] = []
+        self.before: Slice | None = None
+
+    def add(self, part: Slice) -> None:
+        tracks = index_of(part).tracks
+        wanted = {"video": part.video, "audio": part.audio}
+        samples = {
+            kind: lane.place(part, tracks[kind], wanted[kind], self.lead_ns)
+            for kind, lane in self.lanes.items()
+            if len(wanted[kind]) and kind in tracks
+        }
+        pieces = list(self.split(part, samples))
+        ends = [*(piece.begin_ns for piece in pieces[1:]), part.end_ns]
+        is_break = self.before is not None and self.plan.breaks(self.before, part)
+        if self.before is not None and not is_break and self.fragments:
+            self.close_hole(part)
+        for piece, end in zip(pieces, ends, strict=True):
+            self.add_piece(part, tracks["video"], piece, end, is_break=is_break)
+            is_break = False
+        self.before = part
+
+    def close_hole(self, part: Slice) -> None:
+        """Let the fragment before last until *part* begins: its last picture is held so long."""
+        last, before = self.fragments[-1], self.before
+        if before is not None and part.at_ns > before.end_ns:
+            more = Fraction(part.at_ns - before.end_ns, NS)
+            self.fragments[-1] = replace(last, seconds=last.seconds + more)
+
+    def split(self, part: Slice, samples: dict[str, Samples]) -> Iterator[Piece]:
+        """Cut a slice at keyframes, if it is long or the settings of its codec change in it."""
+        video, lane = samples["video"], self.lanes["video"]
+        shown = lane.nanoseconds(video.decoded + video.offset) - self.lead_ns
+        edges = [0]
+        changes = set((np.flatnonzero(np.diff(video.entry)) + 1).tolist())
+        longest = part.end_ns - part.at_ns > LONGEST_NS
+        for key in np.flatnonzero(video.sync).tolist():
+            far = longest and shown[key] - shown[edges[-1]] >= SPLIT_NS
+            if key and (far or key in changes):
+                edges.append(key)
+        begins = [part.at_ns, *(int(shown[key]) for key in edges[1:])]
+        sound = self.sound_edges(samples.get("audio"), begins)
+        for index, begin in enumerate(begins):
+            some = {"video": piece_of(video, edges, index)}
+            if sound is not None:
+                heard = piece_of(samples["audio"], sound, index)
+                if len(heard):
+                    some["audio"] = heard
+            yield Piece(some, begin)
+
+    def sound_edges(self, audio: Samples | None, begins: Sequence[int]) -> list[int] | None:
+        if audio is None:
+            return None
+        heard = self.lanes["audio"].nanoseconds(audio.decoded) - self.lead_ns
+        return [0, *np.searchsorted(heard, begins[1:]).tolist()]
+
+    def add_piece(
+        self, part: Slice, track: TrackIndex, piece: Piece, end_ns: int, *, is_break: bool
+    ) -> None:
+        video = piece.samples["video"]
+        init = self.init_of(track.entries[int(video.entry[0])])
+        spans = spans_of([pack(samples) for samples in piece.samples.values()])
+        if spans is None:
+            raise Unspliceable("Samples of a segment share bytes.")
+        tracks = [
+            FragmentTrack(
+                list(self.lanes).index(kind) + 1,
+                replace(samples, at=spans.places(samples.at, 0)),
+            )
+            for kind, samples in piece.samples.items()
+        ]
+        head = fragment_head(len(self.fragments) + 1, tracks, spans.total)
+        offset = self.size
+        self.put(Blob(head))
+        for begin, length in zip(spans.begin.tolist(), spans.length.tolist(), strict=True):
+            self.put(Range(part.segment.id, begin, length))
+        shift = timedelta(microseconds=(piece.begin_ns - part.at_ns) / 1000)
+        self.fragments.append(
+            Fragment(
+                offset=offset,
+                length=self.size - offset,
+                begin=part.begin + shift,
+                seconds=Fraction(end_ns - piece.begin_ns, NS),
+                init=init,
+                is_break=is_break or bool(self.fragments and self.fragments[-1].init != init),
+                is_independent=bool(video.sync[0]),
+            )
+        )
+
+    def init_of(self, entry: bytes) -> int:
+        """Return the number of the initialisation section of a sample entry, made when new."""
+        known = read_entry(entry, "video")
+        if known.config not in self.known:
+            tracks = [
+                InitTrack(
+                    "video", self.lanes["video"].clock, tagged(entry), known.width, known.height
+                )
+            ]
+            if self.sound is not None:
+                tracks.append(InitTrack("audio", self.lanes["audio"].clock, self.sound))
+            section = init_section(tracks)
+            self.known[known.config] = len(self.inits)
+            self.inits.append((self.size, len(section)))
+            self.put(Blob(section))
+        return self.known[known.config]
+
+    def put(self, part: Part) -> None:
+        self.parts.append(part)
+        self.size += part.length
+
+    def file(self) -> SplicedFile:
+        indexes = [(part.segment, index_of(part)) for part in self.plan.slices]
+        return SplicedFile(
+            header=b"",
+            ranges=tuple(self.parts),
+            states={segment.id: (index.size, index.mtime_ns) for segment, index in indexes},
+            begins={segment.id: segment.begin for segment, _ in indexes},
+        )
+
+
+class Lane:
+    """One track of the file of fragments: gives samples their times in it."""
+
+    def __init__(self, kind: str, clock: int) -> None:
+        self.clock = clock
+        self.builder = TrackBuilder(kind, clock)
+        self.after: int | None = None
+
+    def place(self, part: Slice, track: TrackIndex, span: Span, lead: int) -> Samples:
+        table = track.table.part(span.first, span.stop)
+        move = part.offset_ns - part.origin_ns + lead
+        shift = round(move * self.clock / NS) - track.origin
+        if track.timescale != self.clock:
+            table, shift = self.builder.rescaled(table, track, move), 0
+        table, shift = self.behind(table, shift)
+        samples = table.samples()
+        self.after = int(samples.decoded[-1]) + shift
+        return replace(samples, decoded=samples.decoded + shift)
+
+    def behind(self, table: Table, shift: int) -> tuple[Table, int]:
+        """Push decode times on where they would not rise."""
+        if self.after is None or table.decoded_from + shift > self.after:
+            return table, shift
+        return pushed(table, shift, self.after + 1), 0
+
+    def nanoseconds(self, ticks: Ints) -> Ints:
+        return ticks // self.clock * NS + ticks % self.clock * NS // self.clock
+
+
+def piece_of(samples: Samples, edges: Sequence[int], index: int) -> Samples:
+    """Return the samples from one edge to the next, from the last one to the end."""
+    stop = edges[index + 1] if index + 1 < len(edges) else None
+    columns = (column[edges[index] : stop] for column in vars(samples).values())
+    return Samples(*columns)
+
+
+def lead_ns(plan: ExportPlan) -> int:
+    """Return by how much times are moved on, so that nothing is decoded before zero."""
+    earliest = 0
+    part = plan.slices[0]
+    for kind, span in (("video", part.video), ("audio", part.audio)):
+        if len(span):
+            track = index_of(part).tracks[kind]
+            decoded = track.table.part(span.first, span.stop).decoded_from - track.origin
+            at = decoded * NS // track.timescale + part.offset_ns - part.origin_ns
+            earliest = min(earliest, at)
+    # A whole number of milliseconds: clocks that count them are not off by a part of a tick.
+    return -(earliest // MILLISECOND) * MILLISECOND
+
+
+def sound_entry(plan: ExportPlan) -> bytes | None:
+    """Return the sample entry of the sound; the plan takes sound of one format only."""
+    for part in plan.slices:
+        if len(part.audio):
+            return index_of(part).tracks["audio"].entries[0]
+    return None
+
+
+def lines(
+    fragments: Sequence[Fragment], inits: Sequence[tuple[int, int]], start: float
+) -> Iterator[str]:
+    """Write the playlist, line by line; *start* is where to begin playing, in seconds."""
+    longest = max(fragment.seconds for fragment in fragments)
+    yield "#EXTM3U"
+    yield "#EXT-X-VERSION:7"
+    yield f"#EXT-X-TARGETDURATION:{max(1, round(longest + Fraction(1, 2)))}"
+    yield "#EXT-X-PLAYLIST-TYPE:VOD"
+    if all(fragment.is_independent for fragment in fragments):
+        yield "#EXT-X-INDEPENDENT-SEGMENTS"
+    if start > 0:
+        yield f"#EXT-X-START:TIME-OFFSET={start:.6f},PRECISE=YES"
+    init: int | None = None
+    for number, fragment in enumerate(fragments):
+        if fragment.is_break:
+            yield "#EXT-X-DISCONTINUITY"
+        if fragment.init != init:
+            init = fragment.init
+            offset, length = inits[init]
+            yield f'#EXT-X-MAP:URI="{MEDIA_NAME}",BYTERANGE="{length}@{offset}"'
+        if fragment.is_break or number == 0:
+            yield f"#EXT-X-PROGRAM-DATE-TIME:{fragment.begin:%Y-%m-%dT%H:%M:%S.%f}Z"
+        yield f"#EXTINF:{float(fragment.seconds):.6f},"
+        yield f"#EXT-X-BYTERANGE:{fragment.length}@{fragment.offset}"
+        yield MEDIA_NAME
+    yield "#EXT-X-ENDLIST"

@@ -1,0 +1,96 @@
+"""Answers about a virtual file: whole, a range of it, its headers alone (RFC 9110, 13 and 14)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from http import HTTPStatus
+
+import structlog
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import http_date
+
+from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, may_use_range, parse_range
+from exports.errors import SegmentChanged
+from previews.cuts import OpenCut
+
+log = structlog.get_logger(__name__)
+
+# Pages of other sites show our links; what a link allows it allows to whoever holds it.
+SHARED = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Length, Content-Range, ETag",
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match",
+    "Access-Control-Max-Age": "600",
+}
+# Pins of a cut that is being read are told so this often.
+KEEP_SECONDS = 30.0
+
+
+def validators(etag: str, modified_at: datetime) -> dict[str, str]:
+    """Make the headers of every answer about a cut that can be served, 304 and 416 too."""
+    return {
+        **SHARED,
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Last-Modified": http_date(modified_at.timestamp()),
+        "Cache-Control": "private, no-transform",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def answer(request: HttpRequest, cut: OpenCut, headers: Mapping[str, str]) -> HttpResponseBase:
+    """Answer GET and HEAD with the bytes of *cut*, or those the request wants of it."""
+    recipe, size = cut.recipe, cut.recipe.size
+    told = {**validators(recipe.etag, recipe.end), **headers}
+    if matches_etag(request.headers.get("If-None-Match"), recipe.etag):
+        return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=told)
+    try:
+        wanted = None
+        if may_use_range(request.headers.get("If-Range"), recipe.etag, recipe.end):
+            wanted = parse_range(request.headers.get("Range"), size)
+    except Unsatisfiable:
+        told["Content-Range"] = f"bytes */{size}"
+        return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=told)
+    part = wanted or ByteRange(0, size)
+    told["Content-Length"] = str(part.end - part.begin)
+    status = HTTPStatus.OK
+    if wanted is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        told["Content-Range"] = wanted.content_range(size)
+    if request.method == "HEAD":
+        return HttpResponse(status=status, headers=told)
+    return StreamingHttpResponse(read(cut, part), status=status, headers=told)
+
+
+async def read(cut: OpenCut, part: ByteRange) -> AsyncIterator[bytes]:
+    """Yield the bytes block by block; the next one is read, in a thread, while one is sent.
+
+    Two blocks are all that a slow reader costs. When a segment changes under us the connection
+    breaks off: the client sees that bytes are missing.
+    """
+    loop = asyncio.get_running_loop()
+    blocks = await loop.run_in_executor(None, cut.file.read, part.begin, part.end)
+    kept_at = time.monotonic()
+    following = loop.run_in_executor(None, next, blocks, b"")
+    try:
+        while block := await following:
+            following = loop.run_in_executor(None, next, blocks, b"")
+            if time.monotonic() - kept_at > KEEP_SECONDS:
+                kept_at = time.monotonic()
+                await loop.run_in_executor(None, cut.keep)
+            yield block
+    except SegmentChanged as error:
+        log.warning("a segment changed while a link read it", reason=error.message)
+        raise
+    finally:
+        following.cancel()
+        # While a thread is still in it, it closes by itself when that is done.
+        with suppress(ValueError):
+            blocks.close()

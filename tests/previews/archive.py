@@ -1,0 +1,55 @@
+"""A camera with real footage in the archive, and links to it followed as clients follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.test import AsyncClient
+from django.utils import timezone
+
+from cameras.archive.scanner import scan_folder
+from cameras.models import ArchiveFolder, Camera
+from tests import factories
+from tests.footage import BEGIN, Footage
+from vms.accounts.models import User
+
+AN_ORIGIN = "http://testserver"
+
+
+def record(footage: Footage, owner: User | None, *, missing: Iterable[int] = ()) -> Camera:
+    """Make a camera of *owner* with *footage* in our own archive; some segments may be missing."""
+    camera = factories.camera(owner=owner, is_public=owner is None)
+    stream = factories.stream(camera)
+    path = settings.ARCHIVE_DIR / str(stream.pk)
+    segments = footage.make(path)
+    for number in missing:
+        segments[number].unlink()
+    folder = ArchiveFolder.objects.create(stream=stream, path=str(path), layout="vms", is_own=True)
+    scan_folder(folder, full=False, now=timezone.now())
+    return camera
+
+
+def wire(seconds: float) -> str:
+    """Write the instant so many seconds after the footage begins."""
+    return f"{BEGIN + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def asked(camera: Camera, begin: float, end: float, **more: Any) -> dict[str, Any]:
+    return {"uuid": str(camera.uuid), "from": wire(begin), "to": wire(end), **more}
+
+
+async def follow(url: str, method: str = "get", **headers: str) -> Any:
+    """Ask for what is behind a link; gives the answer, whose body is in `body`."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = await getattr(AsyncClient(), method)(url.removeprefix(AN_ORIGIN), headers=sent)
+    answer.body = await body_of(answer)
+    return answer
+
+
+async def body_of(answer: Any) -> bytes:
+    if answer.streaming:
+        return b"".join([block async for block in answer.streaming_content])
+    return bytes(answer.content)
