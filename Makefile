@@ -22,7 +22,8 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres test-api-fuzz check bench bench-api format lock
+.PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \
+	check bench bench-api format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +45,13 @@ WITHOUT_DATABASE := tests/media tests/browser tests/exports/matrix tests/exports
 test-postgres: $(DEV_STAMP) ## run all tests that use the database on a throwaway PostgreSQL server
 	$(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) --dist loadgroup \
 		$(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
+
+# Real workers, killed; a table of what became of each export. ARGS="-k killed" for some of it.
+chaos: $(DEV_STAMP) ## survive faults: killed workers, brokers, disks, changed archives
+	$(BIN)/pytest -q $(wildcard tests/chaos/faults_*.py) $(ARGS)
+
+chaos-postgres: $(DEV_STAMP) ## the same on a throwaway PostgreSQL server
+	$(BIN)/python -m tests.postgres $(BIN)/pytest -q $(wildcard tests/chaos/faults_*.py) $(ARGS)
 
 # TESTS_API_CASES=100 for a longer look.
 test-api-fuzz: $(DEV_STAMP) ## ask a running server what its OpenAPI document lets one ask

@@ -1,0 +1,103 @@
+"""Broker and database that go away, and a clock that jumps."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from exports import housekeeping
+from exports.models import ExportJob
+from tests.chaos.faults_workers import orders
+from tests.chaos.site import dice
+from tests.running import wait_until
+
+pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["with_its_data", "empty"])
+def test_broker_killed_and_restarted(site, stream, alice, survived, keeps):
+    site.start_worker()
+    site.start_upkeep()
+    site.start_beat()
+    orders(site, alice, stream, 10)
+    site.wait_until_running()
+    broker = next(one for one in site.started if "valkey" in str(one.args))
+    broker.kill()
+    broker.wait()
+    orders(site, alice, stream.__class__.objects.get(pk=stream.pk), 3)  # nobody can be woken
+    if not keeps:
+        shutil.rmtree(site.broker.folder)
+        site.broker.folder.mkdir()
+    site.start_broker()
+    for number in range(3):
+        site.order(alice, stream, 10 + number, 15 + number)
+    site.wait_until_ended()
+    row = survived()
+    assert row.asked == row.right == 16
+
+
+def test_database_cuts_all_connections_again_and_again(site, stream, alice, survived):
+    if connection.vendor != "postgresql":
+        pytest.skip("a file has no connections to cut; see the other test")
+    site.start_worker()
+    site.start_upkeep()
+    site.start_beat()
+    orders(site, alice, stream, 20)
+    throws = dice(5)
+    for _ in range(8):
+        time.sleep(throws.random() * 0.5)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    site.wait_until_ended()
+    row = survived()
+    assert row.right + row.failed_with_cause == row.asked == 20
+
+
+def test_database_is_held_by_somebody_for_seconds(site, stream, alice, survived):
+    if connection.vendor != "sqlite":
+        pytest.skip("only a file has one lock for all writers")
+    site.start_worker()
+    site.start_upkeep()
+    site.start_beat()
+    orders(site, alice, stream, 10)
+    for _ in range(3):
+        site.wait_until_running()
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN EXCLUSIVE")
+            time.sleep(3)
+            cursor.execute("COMMIT")
+    site.wait_until_ended()
+    row = survived()
+    assert row.asked == row.right == 10
+
+
+@pytest.mark.parametrize("hours", [1, -1], ids=["forward", "back"])
+def test_clock_of_the_machine_that_looks_for_lost_jobs_jumps(site, stream, alice, survived, hours):
+    """Forward every worker seems silent; their jobs are given to others, and made once."""
+    site.start_worker()
+    orders(site, alice, stream, 12)
+    for _ in range(5):
+        wait_until(lambda: running().exists() or not active().exists())
+        housekeeping.requeue_lost(timezone.now() + timedelta(hours=hours))
+        housekeeping.expire_files(timezone.now() + timedelta(hours=hours))
+    site.start_upkeep()
+    site.start_beat()
+    site.wait_until_ended()
+    row = survived()
+    assert (row.asked, row.right) == (12, 12)
+
+
+def running():
+    return ExportJob.objects.filter(state="running")
+
+
+def active():
+    return ExportJob.objects.filter(state__in=ExportJob.ACTIVE)

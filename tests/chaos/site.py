@@ -1,0 +1,199 @@
+"""Real workers, beat and broker on the test's own database and folders, to be mistreated."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from cameras.models import Stream
+from cameras.timeline import Interval
+from downloads import services
+from downloads.models import Download
+from downloads.serializers import Order
+from exports.models import ExportJob
+from exports.options import Options
+from tests.footage import BEGIN
+from tests.running import read, wait_until
+from vms.accounts.models import User
+from vms.env import PROJECT_DIR
+from vms.media.process import tie_to_parent
+from vms.ops.broker import EmbeddedBroker
+from vms.ops.programs import beat_program, worker_program
+from vms.ops.web import WebAddress, choose_address, web_program
+
+QUICK = {
+    "VMS_EXPORT_LEASE_SECONDS": "5",
+    "VMS_RECONCILE_INTERVAL_SECONDS": "1",
+    "VMS_CLEANUP_INTERVAL_SECONDS": "5",
+    "VMS_EXPORT_STALL_SECONDS": "5",
+    "VMS_EXPORT_MAX_ATTEMPTS": "20",
+    "VMS_LOG_FORMAT": "json",
+}
+
+
+@dataclass
+class Site:
+    """Everything that runs for one test; *folder* is its data folder and its mark on processes."""
+
+    folder: Path
+    broker: EmbeddedBroker
+    extra: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("VMS_")}
+        return {
+            **kept,
+            "PYTHONPATH": str(PROJECT_DIR),
+            "VMS_DATA_DIR": str(self.folder),
+            "VMS_DATABASE_URL": database_url(),
+            "VMS_REDIS_URL": self.broker.url,
+            "VMS_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210",
+            **QUICK,
+            **self.extra,
+        }
+
+    # --- processes ---
+
+    def start_broker(self) -> subprocess.Popen[bytes]:
+        program = self.broker.program()
+        process = self.spawn("broker", program.command, stdin=program.stdin.encode())
+        wait_until(self.broker.is_ready)
+        return process
+
+    def start_worker(self, *queues: str, concurrency: int = 2) -> subprocess.Popen[bytes]:
+        """Start a worker for exports; *queues* are `exports` unless told otherwise."""
+        name = f"exports-{len(self.started)}"
+        return self.spawn(
+            name, worker_program(name, list(queues or ["exports"]), concurrency).command
+        )
+
+    def start_upkeep(self) -> subprocess.Popen[bytes]:
+        name = f"upkeep-{len(self.started)}"
+        return self.spawn(name, worker_program(name, ["upkeep"], 2).command)
+
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        return self.spawn(f"beat-{len(self.started)}", beat_program().command)
+
+    def start_web(self, port: int = 0) -> tuple[subprocess.Popen[bytes], WebAddress]:
+        """Start the web process; gives it and where it listens."""
+        address = choose_address("127.0.0.1", port, ["127.0.0.1"])
+        program = web_program(address, [])
+        process = self.spawn(f"web-{len(self.started)}", program.command)
+        wait_until(program.is_ready)
+        return process, address
+
+    def spawn(self, name: str, command: list[str], stdin: bytes = b"") -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.folder,
+                start_new_session=True,
+                preexec_fn=tie_to_parent(),
+            )
+        process.stdin.write(stdin)
+        process.stdin.close()
+        self.started.append(process)
+        return process
+
+    def processes(self, *words: str) -> dict[int, str]:
+        """List what runs with our data folder and has *words* in its command."""
+        mark = f"VMS_DATA_DIR={self.folder}".encode()
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and mark in read(entry / "environ").split(b"\0"):
+                command = read(entry / "cmdline").replace(b"\0", b" ").decode(errors="replace")
+                if command and all(word in command for word in words):
+                    found[int(entry.name)] = command
+        return found
+
+    def stop(self) -> int:
+        """Stop all in order; returns how many processes are left after that."""
+        for process in reversed(self.started):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(30)
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        with suppress(AssertionError):
+            wait_until(lambda: not self.processes(), seconds=10)
+        left = self.processes()
+        for pid in left:
+            kill(pid)
+        return len(left)
+
+    # --- work ---
+
+    def order(
+        self, user: User, stream: Stream, begin: float, end: float, **options: object
+    ) -> Download:
+        """Order the footage from *begin* to *end*, in seconds after the footage's begin."""
+        interval = Interval(BEGIN + timedelta(seconds=begin), BEGIN + timedelta(seconds=end))
+        order = Order(interval, ((stream.camera, stream),), Options(**options))
+        [made] = services.create_downloads(
+            user=user, session_id="", origin="http://vms", order=order, now=timezone.now()
+        )
+        return made
+
+    def wait_until_ended(self, seconds: float = 180) -> None:
+        active = ExportJob.objects.filter(state__in=ExportJob.ACTIVE)
+        wait_until(lambda: not active.exists(), seconds)
+
+    def wait_until_running(self) -> ExportJob:
+        running = ExportJob.objects.filter(state="running")
+        wait_until(running.exists)
+        return running.order_by("?").first() or self.wait_until_running()
+
+
+def kill(pid: int, sign: int = signal.SIGKILL) -> bool:
+    """Send a signal; False when the process has ended already."""
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def database_url() -> str:
+    """Name the database of this test run as operators do."""
+    values = connection.settings_dict
+    if values["ENGINE"].endswith("sqlite3"):
+        return f"sqlite:///{values['NAME']}"
+    host, port = values["HOST"], values["PORT"]
+    return f"postgres://{values['USER']}:{values['PASSWORD']}@{host}:{port}/{values['NAME']}"
+
+
+def age(minutes: int = 10) -> None:
+    """Make everything stored look as if it was written so long ago."""
+    before = time.time() - minutes * 60
+    for path in Path(settings.STORAGE_DIR).rglob("*"):
+        if path.is_file():
+            os.utime(path, (before, before))
+
+
+def dice(seed: int) -> random.Random:
+    """Return the dice of one test: the same throws each time, whatever the machine does."""
+    return random.Random(seed)
+
+
+def instant(seconds: float) -> datetime:
+    return BEGIN + timedelta(seconds=seconds)
