@@ -7,8 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote
 
 import structlog
@@ -30,8 +28,10 @@ from django.views.decorators.http import require_safe
 from downloads.models import Download
 from downloads.naming import content_disposition
 from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, may_use_range, parse_range
-from exports import states, storage
+from exports import states
 from exports.engines.containers import CONTAINERS
+from exports.stores.base import LinkAnswer, Opened, StorageAway
+from exports.stores.choice import current_store
 
 log = structlog.get_logger(__name__)
 
@@ -41,20 +41,17 @@ SECRET_FORM = re.compile(r"[A-Za-z0-9_-]{22}")
 CONTENT_TYPES = {name: one.mime for name, one in CONTAINERS.items()}
 
 
-class StorageAway(Exception):
-    """The folder of finished files is not there, as when its disk is not mounted."""
-
-
 @require_safe
 async def serve_file(request: HttpRequest, secret: str, name: str) -> HttpResponseBase:  # noqa: ARG001 - the name is for people
     """Answer GET and HEAD of `/storage/<secret>/<name>`; `?inline=1` is for a player.
 
     The link works exactly while the record says `is_file_exists`; afterwards it is unknown. Where
-    nginx sends the files, it is told which one: what it asks for is checked here all the same.
+    nginx sends the files, it is told which one; where the bucket does, the client is led there by a
+    link that dies with the record. What they ask for is checked here all the same.
     """
     download = await find(secret)
     try:
-        file, size = await open_file(download)
+        file = await open_file(download)
     except StorageAway:
         body = {"message": "The storage is away for the moment; try again later."}
         headers = {"Retry-After": "30"}
@@ -70,9 +67,12 @@ async def serve_file(request: HttpRequest, secret: str, name: str) -> HttpRespon
     if settings.VMS["VMS_STORAGE_DELIVERY"] == "x-accel":
         file.close()
         return hand_over(download, headers)
+    if settings.VMS["VMS_STORAGE_DELIVERY"] == "redirect":
+        file.close()
+        return await asyncio.to_thread(lead_to_bucket, request, download, headers)
     # Who reads slowly for hours must not hold one of the database's few connections meanwhile.
     await sync_to_async(close_old_connections)()
-    return answer(request, download, file, size, headers)
+    return answer(request, download, file, headers)
 
 
 def validators(download: Download) -> dict[str, str]:
@@ -97,14 +97,30 @@ def hand_over(download: Download, headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(headers={**told, "X-Accel-Redirect": location})
 
 
+def lead_to_bucket(
+    request: HttpRequest, download: Download, headers: dict[str, str]
+) -> HttpResponse:
+    """Have the bucket send the file; it answers ranges by itself, under an ETag of its own.
+
+    Raises:
+        Http404: the record died meanwhile.
+    """
+    left = (download.goes_at or timezone.now()) - timezone.now()
+    seconds = min(int(left.total_seconds()), settings.VMS["VMS_S3_LINK_SECONDS"])
+    if seconds < 1:
+        raise Http404
+    said = LinkAnswer(headers["Content-Type"], headers["Content-Disposition"])
+    link = current_store().link(download.job.file, request.method or "GET", seconds, said)
+    # Whoever keeps the answer would keep the link longer than it lives.
+    told = {"Location": link, "Cache-Control": "private, no-store"}
+    return HttpResponse(status=HTTPStatus.FOUND, headers=told)
+
+
 def answer(
-    request: HttpRequest,
-    download: Download,
-    file: BinaryIO,
-    size: int,
-    headers: dict[str, str],
+    request: HttpRequest, download: Download, file: Opened, headers: dict[str, str]
 ) -> HttpResponseBase:
     """Answer 200 with the whole file, 206 with a part, 416; HEAD gets the headers alone."""
+    size = file.size
     try:
         wanted = None
         if_range = request.headers.get("If-Range")
@@ -135,33 +151,29 @@ async def find(secret: str) -> Download:
     return download
 
 
-async def open_file(download: Download) -> tuple[BinaryIO, int]:
-    """Open the file and return it with its size.
+async def open_file(download: Download) -> Opened:
+    """Open the file.
 
     A file that somebody took away is noted, so that the record stops promising it; while the
     whole storage is away, nothing is.
+
+    Raises:
+        Http404: it is gone.
+        StorageAway: nothing is known of it.
     """
-    path = storage.path_of(download.job.file)
     try:
-        return await asyncio.to_thread(open_with_size, path)
+        return await asyncio.to_thread(current_store().open, download.job.file)
     except FileNotFoundError as error:
-        if not await asyncio.to_thread(storage.is_present):
-            raise StorageAway from error
         log.warning("a ready file is missing", job=str(download.job_id))
         await sync_to_async(states.lose_file)(download.job_id, timezone.now())
         raise Http404 from error
 
 
-def open_with_size(path: Path) -> tuple[BinaryIO, int]:
-    file = path.open("rb")
-    return file, path.stat().st_size
-
-
-async def read(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+async def read(file: Opened, part: ByteRange) -> AsyncIterator[bytes]:
     """Yield the bytes block by block, reading in a thread; the file is closed whatever happens."""
     left = part.end - part.begin
     try:
-        await asyncio.to_thread(file.seek, part.begin)
+        await asyncio.to_thread(file.start, part.begin, part.end)
         while left > 0:
             block = await asyncio.to_thread(file.read, min(BLOCK, left))
             if not block:

@@ -10,6 +10,8 @@ from django.conf import settings
 
 from exports import states, storage
 from exports.models import ExportJob
+from exports.stores.base import StorageAway
+from exports.stores.choice import current_store
 
 log = structlog.get_logger(__name__)
 
@@ -21,12 +23,13 @@ def expire_files(now: datetime) -> list[UUID]:
     """
     due = ExportJob.objects.filter(state=ExportJob.State.READY, expires_at__lte=now)
     expired: list[UUID] = []
+    store = current_store()
     for job_id, name in due.values_list("pk", "file"):
         if not states.expire(job_id, now):
             continue
         expired.append(job_id)
         try:
-            storage.delete(name)
+            store.delete(name)
         except OSError:
             log.exception("an expired file could not be removed", job=str(job_id))
     return expired
@@ -48,11 +51,17 @@ def remove_strays(now: datetime) -> int:
     Each is looked up right before it is removed, so a job that finishes meanwhile keeps its file.
     """
     removed = 0
-    for name in storage.strays(now - storage.GRACE):
+    store = current_store()
+    try:
+        strays = store.strays(now - storage.GRACE)
+    except StorageAway:
+        log.exception("stray files cannot be looked for")
+        return 0
+    for name in strays:
         if is_known(name):
             continue
         try:
-            storage.delete(name)
+            store.remove_stray(name)
         except OSError:
             log.exception("a stray file could not be removed")
             continue

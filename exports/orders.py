@@ -12,9 +12,11 @@ from django.db import IntegrityError, transaction
 
 from cameras.models import Stream
 from cameras.timeline import Interval
-from exports import states, storage, turns
+from exports import states, turns
 from exports.models import ExportJob
 from exports.options import Options
+from exports.stores.base import StorageAway
+from exports.stores.choice import current_store
 from exports.terms import Cut, Gaps
 
 log = structlog.get_logger(__name__)
@@ -146,7 +148,10 @@ def is_shared(job: ExportJob, now: datetime) -> bool:
 
 def is_there(job: ExportJob) -> bool:
     """Say whether the file of a ready job exists; while the storage is away it is believed to."""
-    return bool(job.file) and (storage.path_of(job.file).exists() or not storage.is_present())
+    try:
+        return bool(job.file) and current_store().exists(job.file)
+    except StorageAway:
+        return True
 
 
 def drop_file(job_id: UUID, now: datetime) -> None:
@@ -159,6 +164,6 @@ def drop_file(job_id: UUID, now: datetime) -> None:
 def remove(name: str) -> None:
     """Remove a file nobody has a link to; one that resists is a stray for the next clean-up."""
     try:
-        storage.delete(name)
+        current_store().delete(name)
     except OSError:
         log.exception("a file could not be removed")

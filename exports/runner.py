@@ -25,6 +25,8 @@ from exports.orders import options_of
 from exports.plan import ExportPlan
 from exports.planning import plan_export
 from exports.room import set_aside
+from exports.stores.base import Store
+from exports.stores.choice import current_store
 
 log = structlog.get_logger(__name__)
 
@@ -140,18 +142,20 @@ def publish(
 ) -> None:
     """Bring the file to its place and only then say so in the row.
 
-    While the disk takes it the rest of its digest is made.
-
     When the row cannot say so any more, the file is taken away again. When it is not known whether
     it could (the database went away over it), the file stays: a row that did say ready must not
     promise nothing, and otherwise the file is a stray. Its name holds the attempt, so two attempts
     never share a file.
     """
+    store = current_store()
     name = storage.published_name(partial.stem, job.container)
     size = partial.stat().st_size
+
+    def beside(size: int, work: Callable[[], None]) -> None:
+        lease.beside(VERIFIED, patience(size), work)
+
     try:
-        lease.beside(VERIFIED, patience(size), storage.publish, partial, partial.stem)
-        sha256 = digest_of(storage.path_of(name), hasher, lease)
+        sha256 = store.publish(partial, name, beside, lambda path: digest_of(path, hasher, lease))
         finished = states.finish(
             job,
             timezone.now(),
@@ -168,8 +172,16 @@ def publish(
         if not finished:
             states.refuse(job)
     except (Cancelled, LeaseLost, ExportError):
-        storage.delete(name)
+        withdraw(store, name)
         raise
+
+
+def withdraw(store: Store, name: str) -> None:
+    """Take away a file that no row will name; one that resists is a stray."""
+    try:
+        store.delete(name)
+    except OSError:
+        log.warning("a file nobody will ask for could not be removed", name=name)
 
 
 def patience(size: int) -> float:

@@ -170,9 +170,7 @@ def strays(older_than: datetime) -> list[str]:
     Fresh files are spared: a file is there a moment before its row says so.
     """
     found: list[str] = []
-    for path in (*root().glob(f"{PARTIAL}/*"), *root().glob("[0-9a-f][0-9a-f]/*")):
-        if not OWN_NAME.fullmatch(path.name):
-            continue
+    for path in (*ours(f"{PARTIAL}/*"), *finished_files()):
         try:
             written_at = path.stat().st_mtime
         except OSError:
@@ -180,6 +178,15 @@ def strays(older_than: datetime) -> list[str]:
         if written_at < older_than.timestamp():
             found.append(path.relative_to(root()).as_posix())
     return sorted(found)
+
+
+def finished_files() -> Iterator[Path]:
+    """List what bears the name of a finished file."""
+    return ours("[0-9a-f][0-9a-f]/*")
+
+
+def ours(pattern: str) -> Iterator[Path]:
+    return (path for path in root().glob(pattern) if OWN_NAME.fullmatch(path.name))
 
 
 def is_present() -> bool:

@@ -10,7 +10,12 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/browser/", "tests/cameras/test_recorder.py", "tests/media/fuzz/")
+TOGETHER = (
+    "tests/browser/",
+    "tests/cameras/test_recorder.py",
+    "tests/exports/bucket/",
+    "tests/media/fuzz/",
+)
 
 
 class Scheduling(LoadScopeScheduling):

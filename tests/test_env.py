@@ -100,6 +100,17 @@ def test_leaves_other_names_alone():
         ("VMS_SECRET_KEY", "k" * 31, "at least 32 characters"),
         ("VMS_LINK_KEYS", f"{'k' * 32},{'k' * 31}", "at least 32 characters"),
         ("VMS_EXPORT_TTL_SECONDS", "59", "from 60 to"),
+        ("VMS_S3_BUCKET", "Bucket", "write the name of a bucket"),
+        ("VMS_S3_BUCKET", "a..b", "write the name of a bucket"),
+        ("VMS_S3_BUCKET", "s3://bucket", "write the name of a bucket"),
+        ("VMS_S3_PREFIX", "vms", "ends with a slash"),
+        ("VMS_S3_PREFIX", "/vms/", "ends with a slash"),
+        ("VMS_S3_PREFIX", "a/../b/", "ends with a slash"),
+        ("VMS_S3_ENDPOINT_URL", "s3.example.org", "such as https://s3.example.org"),
+        ("VMS_S3_ENDPOINT_URL", "https://s3.example.org/bucket", "such as https://s3.example.org"),
+        ("VMS_S3_REGION", "eu central", "write one word"),
+        ("VMS_S3_ADDRESSING", "dns", "write one of auto, path, virtual"),
+        ("VMS_S3_ATTEMPTS", "0", "from 1 to 10"),
     ],
 )
 def test_refuses_a_value_it_cannot_use(name, text, cure):
@@ -119,6 +130,8 @@ def test_refuses_a_value_it_cannot_use(name, text, cure):
         ("VMS_REDIS_URL", "redis://:hidden?@host/0"),
         ("VMS_REDIS_URL", "redis://:x@host:hidden/0"),
         ("VMS_PUBLIC_URL", "https://u:hidden@host"),
+        ("VMS_S3_SECRET_ACCESS_KEY", "hidden key"),
+        ("VMS_S3_ENDPOINT_URL", "https://u:hidden@host"),
     ],
 )
 def test_refuses_a_secret_without_repeating_it(name, text):
@@ -133,3 +146,38 @@ def test_refuses_a_name_that_is_no_setting():
         read_settings({"VMS_EXPORT_TTL": "60"})
     with pytest.raises(BadSetting, match=r"docs/configuration\.md"):
         read_settings({"VMS_XYZZY": "60"})
+
+
+@pytest.mark.parametrize(
+    ("values", "cure"),
+    [
+        ({"VMS_S3_REGION": "eu-central-1"}, "VMS_S3_REGION says .* VMS_S3_BUCKET names none"),
+        ({"VMS_S3_SECRET_ACCESS_KEY": "hidden"}, "VMS_S3_SECRET_ACCESS_KEY says something"),
+        ({"VMS_STORAGE_DELIVERY": "redirect"}, "or set VMS_S3_BUCKET"),
+        ({"VMS_S3_BUCKET": "files", "VMS_STORAGE_DELIVERY": "x-accel"}, "write redirect or direct"),
+        ({"VMS_S3_BUCKET": "files", "VMS_S3_ACCESS_KEY_ID": "hidden"}, "set both or none"),
+        ({"VMS_S3_BUCKET": "files", "VMS_S3_SECRET_ACCESS_KEY": "hidden"}, "set both or none"),
+    ],
+)
+def test_refuses_settings_of_a_bucket_that_contradict_each_other(values, cure):
+    with pytest.raises(BadSetting, match=cure) as refusal:
+        read_settings(values)
+
+    assert "hidden" not in str(refusal.value)
+
+
+def test_reads_a_bucket():
+    values = {
+        "VMS_S3_BUCKET": "vms-exports.example",
+        "VMS_S3_PREFIX": "a/b-1/",
+        "VMS_S3_ENDPOINT_URL": "https://s3.example.org:9000/",
+        "VMS_S3_ACCESS_KEY_ID": "AKID",
+        "VMS_S3_SECRET_ACCESS_KEY": "a+b/c=",
+        "VMS_STORAGE_DELIVERY": "redirect",
+    }
+    read = read_settings(values)
+
+    assert read["VMS_S3_ENDPOINT_URL"] == "https://s3.example.org:9000"
+    assert {name: read[name] for name in values if name != "VMS_S3_ENDPOINT_URL"} == {
+        name: value for name, value in values.items() if name != "VMS_S3_ENDPOINT_URL"
+    }

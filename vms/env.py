@@ -17,6 +17,7 @@ from vms.values import (
     one_of,
     parse_allowed_hosts,
     parse_bool,
+    parse_broker_url,
     parse_bucket,
     parse_database_url,
     parse_host,
@@ -73,6 +74,12 @@ SETTINGS: tuple[Setting, ...] = (
         "the broker; default: an embedded Valkey server started by `up`",
     ),
     Setting(
+        "VMS_BROKER_URL",
+        parse_broker_url,
+        None,
+        "RabbitMQ for the workers' messages; default: the server of VMS_REDIS_URL",
+    ),
+    Setting(
         "VMS_SECRET_KEY",
         parse_key,
         None,
@@ -89,6 +96,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("VMS_HOST", parse_host, "127.0.0.1", "address the web process listens on"),
     Setting("VMS_PORT", whole(0, 65535), 8000, "port the web process listens on"),
+    Setting("VMS_API_PORT", whole(0, 65535), 8001, "port `up --only api` listens on"),
     Setting("VMS_PUBLIC_URL", parse_public_url, None, "address that absolute links are made with"),
     Setting(
         "VMS_ALLOWED_HOSTS",
@@ -252,6 +260,15 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+# Secrets, which a file may hold instead of the environment: NAME_FILE says where it is.
+IN_FILES = (
+    "VMS_DATABASE_URL",
+    "VMS_REDIS_URL",
+    "VMS_BROKER_URL",
+    "VMS_SECRET_KEY",
+    "VMS_LINK_KEYS",
+    "VMS_S3_SECRET_ACCESS_KEY",
+)
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -261,10 +278,32 @@ def read_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         BadSetting: a value cannot be used, or the name is not one of ours (a slip of the pen
             must not silently leave a default in force).
     """
-    source = os.environ if environ is None else environ
+    source = with_files(os.environ if environ is None else environ)
     refuse_unknown(name for name in source if name.startswith("VMS_"))
     values = {setting.name: read_one(setting, source) for setting in SETTINGS}
     refuse_contradictions(values)
+    return values
+
+
+def with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Put the content of a file in place of each VMS_..._FILE that names where a secret is kept.
+
+    Raises:
+        BadSetting: the file cannot be read, or the secret is given twice.
+    """
+    values = dict(environ)
+    for name in IN_FILES:
+        path = values.pop(f"{name}_FILE", "").strip()
+        if not path:
+            continue
+        if values.get(name, "").strip():
+            raise BadSetting(f"{name} and {name}_FILE are both set: remove one of them.")
+        try:
+            values[name] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSetting(
+                f"{name}_FILE cannot be used: it names no file that this user may read."
+            ) from error
     return values
 
 

@@ -249,6 +249,18 @@ def parse_redis_url(text: str) -> str:
     return text.strip()
 
 
+def parse_broker_url(text: str) -> str:
+    """Take the address of a RabbitMQ server, with or without TLS (RabbitMQ URI specification)."""
+    cure = (
+        "write amqp://user:password@host:5672/vhost or amqps://..., special characters in the "
+        "password percent-encoded"
+    )
+    parts = split_address(text, ("amqp", "amqps"), cure)
+    if not parts.hostname or parts.fragment or parts.query:
+        raise ValueError(cure)
+    return text.strip()
+
+
 def parse_s3_url(text: str) -> str:
     cure = "write an address such as https://s3.example.org, with a port at most behind the host"
     try:

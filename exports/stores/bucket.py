@@ -1,0 +1,134 @@
+"""Finished files in a bucket of an S3-compatible store.
+
+A file is made in the storage folder, as always, and then uploaded. Looking, reading, deleting and
+links need no more than signed requests; uploads and lists are `exports.stores.upload`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exports import storage
+from exports.stores.base import Beside, LinkAnswer, StorageAway, StoredFile
+from exports.stores.place import Place
+from exports.stores.signed import NOT_ALLOWED, OpenedInBucket, SignedRequests
+
+if TYPE_CHECKING:
+    from exports.stores.upload import Uploads
+
+log = structlog.get_logger(__name__)
+
+# The longest a link may live. Source: AWS Signature Version 4, X-Amz-Expires.
+LONGEST_LINK_SECONDS = 604_800
+
+
+class BucketStore:
+    """A bucket, or the part of one whose keys begin with our prefix."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.requests = SignedRequests(place)
+
+    @property
+    def uploads(self) -> Uploads:
+        # Only workers and commands come here: a client of boto3 costs 20 MB.
+        from exports.stores.upload import uploads_to
+
+        return uploads_to(self.place, self.requests)
+
+    def publish(
+        self,
+        partial: Path,
+        name: str,
+        beside: Beside,
+        digest: Callable[[Path], str],
+    ) -> str:
+        sha256 = digest(partial)
+        self.uploads.upload(partial, name, sha256, beside)
+        return sha256
+
+    def open(self, name: str) -> OpenedInBucket:
+        answer = self.requests.ask("HEAD", name)
+        if answer.status == HTTPStatus.OK:
+            return OpenedInBucket(self.requests, name, int(answer.headers["Content-Length"]))
+        self.require_that_it_is_missing(answer.status)
+        raise FileNotFoundError
+
+    def exists(self, name: str) -> bool:
+        status = self.requests.ask("HEAD", name).status
+        if status == HTTPStatus.OK:
+            return True
+        self.require_that_it_is_missing(status)
+        return False
+
+    def require_that_it_is_missing(self, status: int) -> None:
+        """See that a file is really not there: a bucket that is not there answers 404 too.
+
+        Raises:
+            StorageAway: nothing is known of the file.
+        """
+        if status != HTTPStatus.NOT_FOUND:
+            raise StorageAway(f"the bucket answers {status}")
+        if problem := self.problem():
+            raise StorageAway(problem)
+
+    def link(self, name: str, method: str, seconds: int, answer: LinkAnswer) -> str:
+        said = {
+            "response-cache-control": "private, no-transform",
+            "response-content-disposition": answer.content_disposition,
+            "response-content-type": answer.content_type,
+        }
+        seconds = min(seconds, LONGEST_LINK_SECONDS)
+        return self.requests.sign(method, name, seconds, said, self.place.link_endpoint)
+
+    def delete(self, name: str) -> None:
+        answer = self.requests.ask("DELETE", name)
+        if answer.status >= HTTPStatus.BAD_REQUEST and answer.status != HTTPStatus.NOT_FOUND:
+            raise StorageAway(f"the bucket answers {answer.status} to a deletion")
+
+    def files(self) -> Iterator[StoredFile]:
+        return (file for file in self.uploads.objects() if is_ours(file.name))
+
+    def strays(self, older_than: datetime) -> list[str]:
+        """List objects, unfinished uploads, and partial files of the folder they are made in.
+
+        Raises:
+            StorageAway: the bucket cannot be asked.
+        """
+        in_bucket = {
+            file.name
+            for file in (*self.uploads.objects(), *self.uploads.unfinished())
+            if is_ours(file.name) and file.written_at < older_than
+        }
+        return sorted({*in_bucket, *storage.strays(older_than)})
+
+    def remove_stray(self, name: str) -> None:
+        if storage.path_of(name).exists():
+            storage.delete(name)
+            return
+        self.uploads.abort_all(name)
+        self.delete(name)
+
+    def problem(self) -> str | None:
+        try:
+            status = self.requests.ask("HEAD", "").status
+        except StorageAway as error:
+            return str(error)
+        if status == HTTPStatus.OK:
+            return None
+        if status in NOT_ALLOWED:
+            return "the bucket refuses the key"
+        if status == HTTPStatus.NOT_FOUND:
+            return "there is no such bucket"
+        return f"the bucket answers {status}; perhaps it is in another region"
+
+
+def is_ours(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    return file[:2] == folder and storage.OWN_NAME.fullmatch(file) is not None

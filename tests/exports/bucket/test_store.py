@@ -1,0 +1,357 @@
+"""Finished files in a bucket, against moto's server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from datetime import timedelta
+from urllib.parse import parse_qsl
+
+import boto3
+import pytest
+from botocore.config import Config
+from django.utils import timezone
+
+from exports import storage
+from exports.errors import Cancelled, StorageFailed
+from exports.stores import upload
+from exports.stores.base import LinkAnswer, StorageAway
+from exports.stores.bucket import BucketStore
+from exports.stores.choice import current_store
+from tests.s3 import BUCKET, KEY_ID, SECRET, Fault, bucket_settings, keys, uploads
+
+pytestmark = pytest.mark.processes
+
+STEM = f"{'ab' * 16}-1"
+NAME = f"ab/{STEM}.mp4"
+KEY = f"files/{NAME}"
+PART_BYTES = 2**16
+CONTENT = os.urandom(PART_BYTES * 2 + 2**13)  # three parts, the last one shorter
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+ANSWER = LinkAnswer("video/mp4", "attachment; filename*=UTF-8''%D0%94.mp4")
+
+
+def beside(_size, work):
+    work()
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(upload, "PART_BYTES", PART_BYTES)
+
+
+@pytest.fixture
+def partial():
+    path = storage.partial_path(STEM, "mp4")
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture
+def store(bucket):
+    return current_store()
+
+
+def publish(store, partial, beside=beside, sha256=SHA256):
+    return store.publish(partial, NAME, beside, lambda _path: sha256)
+
+
+def is_upload(method, path):
+    return method == "PUT" and "partNumber" in path
+
+
+def content_of(bucket, key=KEY):
+    return bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+
+# --- publishing ---
+
+
+def test_uploads_a_file_part_by_part(store, bucket, partial, s3_proxy):
+    assert publish(store, partial) == SHA256
+
+    assert content_of(bucket) == CONTENT
+    assert sum(is_upload(*asked) for asked in s3_proxy.asked) == 3
+    assert s3_proxy.largest_body == PART_BYTES
+    assert uploads(bucket) == []
+    # The server's own checksum was enough: nothing was read back.
+    assert not any(method == "GET" for method, _path in s3_proxy.asked)
+
+
+def test_uploads_an_empty_file(store, bucket, partial):
+    partial.write_bytes(b"")
+    publish(store, partial, sha256=hashlib.sha256(b"").hexdigest())
+
+    assert content_of(bucket) == b""
+
+
+def test_sends_each_part_beside_the_beat(store, partial):
+    sizes = []
+
+    def noting(size, work):
+        sizes.append(size)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    publish(store, partial, noting)
+    assert sizes.count(PART_BYTES) == 3
+
+
+def test_reads_back_what_a_server_without_checksums_keeps(store, partial, s3_proxy):
+    s3_proxy.without_checksums = True
+    publish(store, partial)
+
+    assert sum(method == "GET" for method, _path in s3_proxy.asked) >= 1
+
+
+def test_finds_in_reading_back_that_the_server_keeps_something_else(
+    store, bucket, partial, s3_proxy
+):
+    s3_proxy.without_checksums = True
+    s3_proxy.faults.append(Fault(is_upload, "corrupt"))
+    with pytest.raises(StorageFailed):
+        publish(store, partial)
+    assert keys(bucket) == []
+
+
+def test_publishes_nothing_but_what_was_verified(store, bucket, partial):
+    """A disk that reads otherwise than it was written to is found out."""
+    with pytest.raises(StorageFailed):
+        publish(store, partial, sha256=hashlib.sha256(b"other").hexdigest())
+    assert (keys(bucket), uploads(bucket)) == ([], [])
+
+
+def test_splits_large_files_into_few_enough_parts():
+    for size in (1, 10**9, 5 * 10**12):
+        parts = upload.Parts(size)
+        assert parts.count <= 10_000
+        assert parts.count * parts.part_bytes >= size
+
+
+# --- faults ---
+
+
+@pytest.mark.parametrize("kind", ["500", "drop request", "lose answer"])
+@pytest.mark.parametrize("step", ["uploads", "partNumber=2", "uploadId="])
+def test_tries_again_what_failed_once(store, bucket, partial, s3_proxy, kind, step):
+    methods = {"uploads": "POST", "partNumber=2": "PUT", "uploadId=": "POST"}
+    fault = Fault(lambda method, path: method == methods[step] and step in path, kind)
+    s3_proxy.faults.append(fault)
+
+    publish(store, partial)
+    assert fault.met == 1
+    assert content_of(bucket) == CONTENT
+    assert uploads(bucket) == (
+        ["files/" + NAME] if (step, kind) == ("uploads", "lose answer") else []
+    )
+
+
+@pytest.mark.parametrize("kind", ["500", "drop request", "lose answer"])
+@pytest.mark.parametrize("step", ["partNumber=2", "uploadId="])
+def test_fails_clearly_and_leaves_nothing(store, bucket, partial, s3_proxy, kind, step):
+    method = "POST" if step == "uploadId=" else "PUT"
+    concerns = lambda asked, path: asked == method and step in path  # noqa: E731
+    s3_proxy.faults.append(Fault(concerns, kind, times=99))
+    if (step, kind) == ("uploadId=", "lose answer"):
+        # The file was put together; unless that can be seen, it is taken away again.
+        s3_proxy.faults.append(Fault(lambda asked, _path: asked == "HEAD", "500", times=99))
+
+    with pytest.raises(StorageFailed) as failure:
+        publish(store, partial)
+    assert (
+        failure.value.message == "The server cannot write to its storage; its operator has to look."
+    )
+    assert (keys(bucket), uploads(bucket)) == ([], [])
+
+
+def test_gives_up_on_a_server_that_never_answers(store, bucket, partial, s3_proxy, settings):
+    settings.VMS = {**settings.VMS, "VMS_S3_TIMEOUT_SECONDS": 1}
+    s3_proxy.faults.append(Fault(is_upload, "hang", times=99))
+
+    with pytest.raises(StorageFailed):
+        publish(current_store(), partial)
+    assert (keys(bucket), uploads(bucket)) == ([], [])
+
+
+def test_aborts_when_nobody_wants_the_file_any_more(store, bucket, partial):
+    calls = []
+
+    def cancelled(size, work):
+        calls.append(size)
+        if len(calls) == 3:
+            raise Cancelled
+        work()
+
+    with pytest.raises(Cancelled):
+        publish(store, partial, cancelled)
+    assert (keys(bucket), uploads(bucket)) == ([], [])
+
+
+def test_removes_what_was_whole_when_the_wish_went_last(store, bucket, partial):
+    def cancelled(size, work):
+        work()
+        if size == len(CONTENT):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        publish(store, partial, cancelled)
+    assert (keys(bucket), uploads(bucket)) == ([], [])
+
+
+def test_says_nothing_secret_when_it_fails(store, partial, s3_proxy, capfd):
+    s3_proxy.faults.append(Fault(lambda _method, _path: True, "500", times=999))
+    with pytest.raises(StorageFailed) as failure:
+        publish(store, partial)
+    with pytest.raises(StorageAway) as away:
+        store.exists(NAME)
+
+    said = f"{failure.value!r}{away.value!r}{store.place!r}" + "".join(capfd.readouterr())
+    for secret in (SECRET, "X-Amz-Signature", "Credential="):
+        assert secret not in said
+
+
+# --- finding, reading, removing ---
+
+
+@pytest.fixture
+def kept(bucket):
+    bucket.put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
+
+
+def test_reads_any_part(store, kept):
+    file = store.open(NAME)
+    assert file.size == len(CONTENT)
+    for begin, end in ((0, 10), (10, 10), (len(CONTENT) - 7, len(CONTENT)), (5, 100_000)):
+        file.start(begin, end)
+        blocks = []
+        while block := file.read(2**15):
+            assert len(block) <= 2**15
+            blocks.append(block)
+        assert b"".join(blocks) == CONTENT[begin:end]
+    file.close()
+
+
+def test_goes_on_reading_where_the_server_broke_off(store, kept, s3_proxy):
+    s3_proxy.faults.append(Fault(lambda method, _path: method == "GET", "drop answer", times=2))
+    file = store.open(NAME)
+    file.start(100, len(CONTENT))
+    blocks = []
+    while block := file.read(2**15):
+        blocks.append(block)
+    assert b"".join(blocks) == CONTENT[100:]
+
+
+def test_ends_reading_when_the_server_is_away(store, kept, s3_proxy):
+    file = store.open(NAME)
+    file.start(0, len(CONTENT))
+    s3_proxy.faults.append(Fault(lambda _method, _path: True, "500", times=99))
+    with pytest.raises(StorageAway):
+        file.read(10)
+
+
+def test_tells_what_is_missing_from_what_is_away(store, kept, s3_proxy, bucket, settings):
+    assert store.exists(NAME)
+    assert not store.exists(f"cd/{'cd' * 16}-1.mp4")
+    with pytest.raises(FileNotFoundError):
+        store.open(f"cd/{'cd' * 16}-1.mp4")
+    settings.VMS = {**settings.VMS, "VMS_S3_BUCKET": "another-bucket"}
+    with pytest.raises(StorageAway, match="no such bucket"):
+        current_store().exists(NAME)
+
+
+def test_does_not_wait_for_each_file_of_a_server_that_is_away(store, s3_proxy):
+    s3_proxy.faults.append(Fault(lambda _method, _path: True, "500", times=99))
+    for _ in range(20):
+        with pytest.raises(StorageAway):
+            store.delete(NAME)
+    assert len(s3_proxy.asked) == 2
+
+
+def test_deletes_a_file_and_forgives_that_it_is_gone(store, kept, bucket):
+    store.delete(NAME)
+    store.delete(NAME)
+    assert keys(bucket) == []
+
+
+def test_lists_old_files_of_ours_and_no_others(store, kept, bucket, settings):
+    settings.STORAGE_DIR.joinpath(".partial").mkdir()
+    begun = f"cd/{'cd' * 16}-2.mp4"
+    bucket.create_multipart_upload(Bucket=BUCKET, Key=f"files/{begun}")
+    for foreign in ("files/holiday.mp4", f"other/{NAME}", f"files/cd/{STEM}.mp4"):
+        bucket.put_object(Bucket=BUCKET, Key=foreign, Body=b"not ours")
+    left = storage.partial_path(f"{'ef' * 16}-1", "mp4")
+    left.write_bytes(b"left")
+
+    later = timezone.now() + timedelta(minutes=1)
+    assert store.strays(later) == [f".partial/{left.name}", NAME, begun]
+    assert store.strays(later - timedelta(hours=1)) == [begun]  # moto: all uploads began in 2010
+    assert [(file.name, file.size) for file in store.files()] == [(NAME, len(CONTENT))]
+    for name in store.strays(later):
+        store.remove_stray(name)
+    assert sorted(keys(bucket)) == sorted(
+        ["files/holiday.mp4", f"other/{NAME}", f"files/cd/{STEM}.mp4"]
+    )
+    assert uploads(bucket) == []
+    assert not left.exists()
+
+
+# --- links ---
+
+
+def test_signs_links_as_amazon_does(store, settings):
+    """moto believes every signature; what the makers of the protocol sign is the measure."""
+    for addressing in ("path", "virtual"):
+        for own in ("https://s3.example.org:9000", None):
+            values = bucket_settings(1) | {
+                "VMS_S3_ADDRESSING": addressing,
+                "VMS_S3_ENDPOINT_URL": own,
+                "VMS_S3_REGION": "eu-central-1",
+            }
+            settings.VMS = {**settings.VMS, **values}
+            client = boto3.client(
+                "s3",
+                endpoint_url=own,
+                region_name="eu-central-1",
+                aws_access_key_id=KEY_ID,
+                aws_secret_access_key=SECRET,
+                config=Config(s3={"addressing_style": addressing}, signature_version="s3v4"),
+            )
+            ours = current_store().link(NAME, "GET", 77, ANSWER)
+            theirs = client.generate_presigned_url(
+                "get_object",
+                Params={
+                    "Bucket": BUCKET,
+                    "Key": KEY,
+                    "ResponseCacheControl": "private, no-transform",
+                    "ResponseContentDisposition": ANSWER.content_disposition,
+                    "ResponseContentType": ANSWER.content_type,
+                },
+                ExpiresIn=77,
+            )
+            assert parsed(ours) == parsed(theirs), (addressing, own)
+
+
+def parsed(link):
+    address, _, query = link.partition("?")
+    return address, dict(parse_qsl(query))
+
+
+def test_leads_clients_to_the_address_they_know(store, settings):
+    settings.VMS = {**settings.VMS, "VMS_S3_LINK_ENDPOINT_URL": "https://files.example.org"}
+    link = current_store().link(NAME, "GET", 10, ANSWER)
+    assert link.startswith(f"https://files.example.org/{BUCKET}/{KEY}?")
+
+
+def test_says_what_is_wrong_with_the_bucket(store, s3_proxy, settings):
+    assert store.problem() is None
+    s3_proxy.faults.append(Fault(lambda _method, _path: True, "500", times=2))
+    assert store.problem() == "the bucket does not answer: status 500"
+    settings.VMS = {**settings.VMS, "VMS_S3_BUCKET": "another-bucket"}
+    assert current_store().problem() == "there is no such bucket"
+
+
+def test_is_one_store_in_one_process(store):
+    assert isinstance(store, BucketStore)
+    assert current_store() is store
