@@ -18,6 +18,7 @@ from cameras.models import ArchiveFolder, Camera, CameraAccess, Segment, Stream
 from downloads.models import Download
 from downloads.naming import display_name
 from exports.models import ExportJob
+from exports.psim.models import ArchiveTask
 from vms.accounts.models import User
 
 BEGIN = datetime(2023, 3, 10, 10, 20, tzinfo=UTC)
@@ -162,6 +163,19 @@ def ready_download(
     done = finish(job(stream=stream), content=content, now=now)
     told = {"announced_at": done.finished_at, "expires_at": done.expires_at}
     return download(user, job=done, **{**told, **fields})
+
+
+def archive_task(download: Download, **fields: Any) -> ArchiveTask:
+    """Give a download its PSIM client's name."""
+    fields.setdefault("camera_id", "1")
+    return ArchiveTask.objects.create(
+        user=download.user,
+        download=download,
+        begin=download.begin,
+        end=download.end,
+        container=download.type,
+        **fields,
+    )
 
 
 def order_body(

@@ -23,6 +23,7 @@ LISTS = (
     "cameras/segment",
     "downloads/download",
     "exports/exportjob",
+    "psim/archivetask",
     "push/event",
     "webhooks/webhook",
     "webhooks/delivery",
@@ -47,7 +48,7 @@ def add_row(name: str) -> None:
     stream = factories.stream(camera)
     factories.segment(stream, begin=now - timedelta(hours=1))
     job = factories.job(stream=stream)
-    factories.download(user, job=job)
+    factories.archive_task(factories.download(user, job=job))
     Event.objects.create(user=user, number=1, session_id="0", body={})
     webhook = Webhook.objects.create(user=user, url="https://hooks.example.org/")
     Delivery.objects.create(webhook=webhook, type="archive_generated")

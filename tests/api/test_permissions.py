@@ -189,14 +189,7 @@ def site(alice, bob, mallory, operator, settings, monkeypatch) -> Site:
     camera = factories.recorded(owner=alice)
     stream = camera.streams.get()
     ready = factories.ready_download(alice, stream=stream)
-    task = ArchiveTask.objects.create(
-        user=alice,
-        download=ready,
-        camera_id=camera.pk,
-        begin=ready.begin,
-        end=ready.end,
-        container="mp4",
-    )
+    task = factories.archive_task(ready)
     values = {
         "camera": camera,
         "task_id": task.task_id,
