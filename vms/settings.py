@@ -232,7 +232,7 @@ CHANNEL_LAYERS = {
         },
     }
 }
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = VMS["VMS_BROKER_URL"] or REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 # Three kinds of work that must not wait for one another. Exports are sent to `exports` or
 # `exports.<node>` by who sends them: `exports.wakeups`.
@@ -268,6 +268,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "release links": {
+        "task": "previews.tasks.release_links",
+        "schedule": timedelta(seconds=60),
+        "options": {"expires": 60},
+    },
     "apply retention": {
         "task": "cameras.tasks.apply_retention",
         "schedule": timedelta(seconds=600),
@@ -279,6 +284,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Longer than the longest export: the lease in the database, not redelivery, recovers lost jobs.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
+if VMS["VMS_BROKER_URL"] is not None:
+    # RabbitMQ: queues that lie on several machines, and a message counts as sent when they have it.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+    CELERY_TASK_CREATE_MISSING_QUEUE_TYPE = "quorum"
 # A request that cannot reach the broker must not hang: the row is queued, reconcile delivers it.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2}
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -41,11 +41,12 @@ def asked(camera: Camera, begin: float, end: float, **more: Any) -> dict[str, An
     return {"uuid": str(camera.uuid), "from": wire(begin), "to": wire(end), **more}
 
 
-async def follow(url: str, method: str = "get", **headers: str) -> Any:
-    """Ask for what is behind a link; gives the answer, whose body is in `body`."""
+async def follow(url: str, method: str = "get", *, drain: bool = True, **headers: str) -> Any:
+    """Ask for what is behind a link; gives the answer, whose body is in `body` when drained."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     answer = await getattr(AsyncClient(), method)(url.removeprefix(AN_ORIGIN), headers=sent)
-    answer.body = await body_of(answer)
+    if drain:
+        answer.body = await body_of(answer)
     return answer
 
 
