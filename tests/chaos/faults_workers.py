@@ -13,7 +13,7 @@ from downloads import services
 from exports.models import ExportJob
 from exports.wakeups import wake
 from tests.chaos.site import dice, kill
-from tests.running import wait_until
+from tests.running import parent_of, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
 
@@ -84,6 +84,35 @@ def test_two_beats_and_two_reconcilers(site, stream, alice, survived):
     site.wait_until_ended()
     row = survived()
     assert (row.asked, row.right) == (8, 8)
+
+
+def test_worker_stopped_for_longer_than_its_lease_goes_on(site, stream, alice, survived):
+    """The job is somebody else's by then: what the first one made is dropped."""
+    site.start_upkeep()
+    site.start_beat()
+    slow = site.start_worker(concurrency=1)
+    job = site.order(alice, stream, 0, 19, container="mkv").job
+    wait_until(lambda: state_of(job) == "running")
+    stopped = [pid for pid in site.processes() if is_below(pid, slow.pid)]
+    for pid in stopped:
+        kill(pid, signal.SIGSTOP)
+    site.start_worker(concurrency=1)
+    site.wait_until_ended()
+    for pid in stopped:
+        kill(pid, signal.SIGCONT)
+    wait_until(lambda: not site.processes("ffmpeg", ".partial"))
+    row = survived()
+    assert (row.asked, row.right) == (1, 1)
+    assert ExportJob.objects.get(pk=job.pk).attempt == 2
+
+
+def is_below(pid, ancestor):
+    """Say whether a process is *ancestor* or was started by it, or by one that was."""
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        pid = parent_of(pid)
+    return False
 
 
 def test_a_job_that_kills_its_worker_each_time(site, stream, alice, survived):
