@@ -29,7 +29,6 @@ from vms.media.mp4.index import TrackIndex
 from vms.media.mp4.table import Ints, Samples, Table, pack, spans_of
 
 # A segment of the archive that lasts no longer is one fragment; longer ones are split at keyframes.
-MILLISECOND = NS // 1000
 LONGEST_NS, SPLIT_NS = 12 * NS, 6 * NS
 
 
@@ -87,7 +86,6 @@ class Fragmenter:
         if plan.audio is not None:
             self.lanes["audio"] = Lane("audio", plan.audio.time_base.denominator)
         self.sound = sound_entry(plan)
-        self.lead_ns = lead_ns(plan)
         self.parts: list[Part] = []
         self.size = 0
         self.known: dict[str, int] = {}
@@ -99,10 +97,11 @@ class Fragmenter:
         tracks = index_of(part).tracks
         wanted = {"video": part.video, "audio": part.audio}
         samples = {
-            kind: lane.place(part, tracks[kind], wanted[kind], self.lead_ns)
+            kind: lane.place(part, tracks[kind], wanted[kind])
             for kind, lane in self.lanes.items()
             if len(wanted[kind]) and kind in tracks
         }
+        samples = {kind: some for kind, some in samples.items() if len(some)}
         pieces = list(self.split(part, samples))
         ends = [*(piece.begin_ns for piece in pieces[1:]), part.end_ns]
         is_break = self.before is not None and self.plan.breaks(self.before, part)
@@ -123,7 +122,7 @@ class Fragmenter:
     def split(self, part: Slice, samples: dict[str, Samples]) -> Iterator[Piece]:
         """Cut a slice at keyframes, if it is long or the settings of its codec change in it."""
         video, lane = samples["video"], self.lanes["video"]
-        shown = lane.nanoseconds(video.decoded + video.offset) - self.lead_ns
+        shown = lane.nanoseconds(video.decoded + video.offset)
         edges = [0]
         changes = set((np.flatnonzero(np.diff(video.entry)) + 1).tolist())
         longest = part.end_ns - part.at_ns > LONGEST_NS
@@ -144,7 +143,7 @@ class Fragmenter:
     def sound_edges(self, audio: Samples | None, begins: Sequence[int]) -> list[int] | None:
         if audio is None:
             return None
-        heard = self.lanes["audio"].nanoseconds(audio.decoded) - self.lead_ns
+        heard = self.lanes["audio"].nanoseconds(audio.decoded)
         return [0, *np.searchsorted(heard, begins[1:]).tolist()]
 
     def add_piece(
@@ -212,23 +211,38 @@ class Fragmenter:
 
 
 class Lane:
-    """One track of the file of fragments: gives samples their times in it."""
+    """One track of the file of fragments: gives samples their times in it.
+
+    Players take the begin of a fragment for when its first sample is decoded. So decode times are
+    moved to when the first picture is shown, and composition offsets made smaller by as much: they
+    may be below zero, and nothing is shown at another time.
+    """
 
     def __init__(self, kind: str, clock: int) -> None:
+        self.kind = kind
         self.clock = clock
         self.builder = TrackBuilder(kind, clock)
         self.after: int | None = None
+        self.delay = 0
 
-    def place(self, part: Slice, track: TrackIndex, span: Span, lead: int) -> Samples:
+    def place(self, part: Slice, track: TrackIndex, span: Span) -> Samples:
+        """Return samples of a slice at their times; sound that begins before zero is left out."""
         table = track.table.part(span.first, span.stop)
-        move = part.offset_ns - part.origin_ns + lead
+        move = part.offset_ns - part.origin_ns
         shift = round(move * self.clock / NS) - track.origin
         if track.timescale != self.clock:
             table, shift = self.builder.rescaled(table, track, move), 0
         table, shift = self.behind(table, shift)
         samples = table.samples()
+        if self.after is None and self.kind == "video":
+            self.delay = int(samples.offset[0])
         self.after = int(samples.decoded[-1]) + shift
-        return replace(samples, decoded=samples.decoded + shift)
+        decoded = samples.decoded + (shift + self.delay)
+        samples = replace(samples, decoded=decoded, offset=samples.offset - self.delay)
+        if self.kind == "audio":
+            return piece_of(samples, [int(np.searchsorted(decoded, 0))], 0)
+        # A tick too early for want of finer ones.
+        return replace(samples, decoded=np.maximum(decoded, 0))
 
     def behind(self, table: Table, shift: int) -> tuple[Table, int]:
         """Push decode times on where they would not rise."""
@@ -245,20 +259,6 @@ def piece_of(samples: Samples, edges: Sequence[int], index: int) -> Samples:
     stop = edges[index + 1] if index + 1 < len(edges) else None
     columns = (column[edges[index] : stop] for column in vars(samples).values())
     return Samples(*columns)
-
-
-def lead_ns(plan: ExportPlan) -> int:
-    """Return by how much times are moved on, so that nothing is decoded before zero."""
-    earliest = 0
-    part = plan.slices[0]
-    for kind, span in (("video", part.video), ("audio", part.audio)):
-        if len(span):
-            track = index_of(part).tracks[kind]
-            decoded = track.table.part(span.first, span.stop).decoded_from - track.origin
-            at = decoded * NS // track.timescale + part.offset_ns - part.origin_ns
-            earliest = min(earliest, at)
-    # A whole number of milliseconds: clocks that count them are not off by a part of a tick.
-    return -(earliest // MILLISECOND) * MILLISECOND
 
 
 def sound_entry(plan: ExportPlan) -> bytes | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-TYPES = {".mp4": "video/mp4", ".html": "text/html"}
+TYPES = {".mp4": "video/mp4", ".html": "text/html", ".js": "text/javascript"}
 
 
 class Files(BaseHTTPRequestHandler):

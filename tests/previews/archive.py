@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
+import uvicorn
 from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
 from django.test import AsyncClient
 from django.utils import timezone
 
@@ -14,6 +18,7 @@ from cameras.archive.scanner import scan_folder
 from cameras.models import ArchiveFolder, Camera
 from tests import factories
 from tests.footage import BEGIN, Footage
+from tests.running import wait_until
 from vms.accounts.models import User
 
 AN_ORIGIN = "http://testserver"
@@ -54,3 +59,19 @@ async def body_of(answer: Any) -> bytes:
     if answer.streaming:
         return b"".join([block async for block in answer.streaming_content])
     return bytes(answer.content)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve the whole site on loopback, from this process; gives the address."""
+    config = uvicorn.Config(ASGIHandler(), port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
