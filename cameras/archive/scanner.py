@@ -49,6 +49,10 @@ class ScanReport:
     problem: str = ""
 
 
+class NotScannable(Exception):
+    """Nothing can be said of a folder's files; the text says why, for people, without paths."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A file whose name can be read, and its row if there is one."""
@@ -80,21 +84,9 @@ def scan_folder(
     report = ScanReport()
     known = known_rows(folder)
     try:
-        listing = list_files(Path(folder.path))
-        layout = narrow(folder, listing)
-    except OSError:
-        report.problem = (
-            "The folder cannot be read: is its disk mounted, and may this user enter it?"
-        )
-    except (BadLayout, SeveralCameras) as error:
+        listing, layout = survey(folder, known)
+    except NotScannable as error:
         report.problem = str(error)
-    else:
-        if listing.is_empty and known:
-            report.problem = (
-                f"The folder is empty but {len(known)} segments of it are known: is its disk "
-                "mounted? If they are gone for good, delete the archive folder in the admin pages."
-            )
-    if report.problem:
         return report
     report.skipped += listing.refused
     scan = Scan(folder, layout, report, full=full, now=now, deadline=deadline)
@@ -103,6 +95,29 @@ def scan_folder(
         scanned_at=now, layout=folder.layout, scan_resumes_after=scan.resumes_after
     )
     return report
+
+
+def survey(folder: ArchiveFolder, known: dict[str, Known]) -> tuple[Listing, Layout]:
+    """List a folder of which rows are *known*, and say how its names are read.
+
+    Raises:
+        NotScannable: nothing can be said of its files, and so nothing be done.
+    """
+    try:
+        listing = list_files(Path(folder.path))
+        layout = narrow(folder, listing)
+    except OSError as error:
+        raise NotScannable(
+            "The folder cannot be read: is its disk mounted, and may this user enter it?"
+        ) from error
+    except (BadLayout, SeveralCameras) as error:
+        raise NotScannable(str(error)) from error
+    if listing.is_empty and known:
+        raise NotScannable(
+            f"The folder is empty but {len(known)} segments of it are known: is its disk "
+            "mounted? If they are gone for good, delete the archive folder in the admin pages."
+        )
+    return listing, layout
 
 
 class Scan:

@@ -16,6 +16,8 @@ from django.db.utils import DatabaseError
 from django.utils import timezone
 
 from cameras.models import Camera
+from exports.stores.choice import current_store
+from exports.stores.place import Place
 from vms.api.license import BadLicense, License, installed
 from vms.media.ffmpeg import NoFfmpeg, ffmpeg_version, find_ffmpeg
 from vms.ops.checks import (
@@ -55,6 +57,7 @@ def diagnose() -> Iterator[Finding]:
     yield database()
     yield broker()
     yield from folders()
+    yield from bucket()
     yield from checks()
     yield web()
     yield address()
@@ -134,6 +137,19 @@ def folders() -> Iterator[Finding]:
             yield Finding(Level.WRONG, subject, value, cure)
         else:
             yield Finding(Level.OK, subject, value)
+
+
+def bucket() -> Iterator[Finding]:
+    """Ask the bucket of finished files, where there is one, whether it is there and lets us in."""
+    if settings.VMS["VMS_S3_BUCKET"] is None:
+        return
+    place = Place.of(settings.VMS)
+    value = f"{place.bucket} at {urlsplit(place.endpoint).netloc}"
+    if problem := current_store().problem():
+        cure = "Start the store, or correct the VMS_S3_ settings; see docs/operations.md."
+        yield Finding(Level.WRONG, "bucket", f"{value}: {problem}", cure)
+    else:
+        yield Finding(Level.OK, "bucket", f"{value}, answers")
 
 
 def checks() -> Iterator[Finding]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from urllib.parse import parse_qsl
@@ -355,3 +357,29 @@ def test_says_what_is_wrong_with_the_bucket(store, s3_proxy, settings):
 def test_is_one_store_in_one_process(store):
     assert isinstance(store, BucketStore)
     assert current_store() is store
+
+
+def test_costs_processes_that_upload_nothing_little(kept, s3_proxy):
+    """What a web process does: no client of boto3, which takes 20 MB."""
+    look = (
+        "import sys, django\n"
+        "django.setup()\n"
+        "from exports.stores.choice import current_store\n"
+        "from exports.stores.base import LinkAnswer\n"
+        "def size():\n"
+        "    words = open('/proc/self/status').read().split()\n"
+        "    return int(words[words.index('VmRSS:') + 1])\n"
+        "before = size()\n"
+        "store = current_store()\n"
+        f"file = store.open('{NAME}')\n"
+        "file.read(10)\n"
+        f"store.link('{NAME}', 'GET', 10, LinkAnswer('a', 'b'))\n"
+        f"store.delete('{NAME}')\n"
+        "print(size() - before < 12_000, {'boto3', 'storages'} & set(sys.modules))\n"
+    )
+    values = {name: str(value) for name, value in bucket_settings(s3_proxy.port).items()}
+    environment = {**os.environ, **values, "DJANGO_SETTINGS_MODULE": "vms.settings"}
+    result = subprocess.run(
+        [sys.executable, "-c", look], env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.stdout == "True set()\n", result.stdout + result.stderr
