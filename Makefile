@@ -22,7 +22,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \
+.PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \ cluster-test
 	check bench bench-api format lock
 
 help: ## list the targets
@@ -56,6 +56,16 @@ chaos-postgres: $(DEV_STAMP) ## the same on a throwaway PostgreSQL server
 # TESTS_API_CASES=100 for a longer look.
 test-api-fuzz: $(DEV_STAMP) ## ask a running server what its OpenAPI document lets one ask
 	$(BIN)/pytest -n $(JOBS) tests/api_fuzz/fuzz.py $(ARGS)
+
+cluster-test: $(DEV_STAMP) ## run many machines as plain processes: PostgreSQL, RabbitMQ or Valkey, nginx
+	$(BIN)/pytest tests/cluster/cluster.py $(ARGS)
+
+# TESTS_PUSH_JOBS=40 TESTS_PUSH_FRAMES=1000 for a shorter look.
+test-push: $(DEV_STAMP) ## lose no event to dying clients and brokers; broken frames; a minute idle
+	$(BIN)/pytest -n $(JOBS) $(addprefix tests/push/hard/,idle.py loss.py fuzz.py) $(ARGS)
+
+test-clients: $(DEV_STAMP) ## have the real pusher-js and Laravel Echo listen, run by Node
+	$(BIN)/pytest tests/clients $(addprefix tests/clients/,libraries.py) $(ARGS)
 
 check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and docs
 	$(BIN)/ruff format --check .

@@ -118,7 +118,13 @@ def test_make_help_lists_the_targets():
         check=True,
     ).stdout
 
-    assert {"setup", "run", "demo", "test", "test-postgres", "check"} <= set(text.split())
+    assert {"setup", "run", "demo", "test", "test-postgres", "cluster-test", "check"} <= set(
+        text.split()
+    )
+
+
+# What compose hands over in files.
+SECRETS = ("VMS_DATABASE_URL_FILE", "VMS_REDIS_URL_FILE", "VMS_SECRET_KEY_FILE")
 
 
 def compose() -> dict[str, Any]:
@@ -144,24 +150,31 @@ def test_compose_runs_every_program_once():
 
 def test_compose_passes_every_setting_on():
     for service in of_ours().values():
-        assert set(service["environment"]) == {setting.name for setting in SETTINGS}
+        environment = service["environment"]
+        passed = {name.removesuffix("_FILE") if name in SECRETS else name for name in environment}
+        assert passed == {setting.name for setting in SETTINGS}
+        assert set(service["secrets"]) == {environment[name].rpartition("/")[2] for name in SECRETS}
 
 
-def test_compose_settings_are_of_use_when_only_what_is_asked_for_is_set():
+def test_compose_settings_are_of_use_when_only_what_is_asked_for_is_set(tmp_path):
     """Fill in as compose does: `:-` with its default, `:?` with what the operator wrote."""
-    asked = {
-        "VMS_SECRET_KEY": "k" * 32,
-        "VMS_PUBLIC_URL": "http://vms.example.org",
-        "POSTGRES_PASSWORD": "abc",
-        "VALKEY_PASSWORD": "def",
+    asked = {"VMS_PUBLIC_URL": "http://vms.example.org"}
+    secrets = {
+        "secret_key": "k" * 32,
+        "database_url": "postgres://vms:abc@postgres:5432/vms",
+        "redis_url": "redis://:def@valkey:6379/0",
     }
+    for name, value in secrets.items():
+        (tmp_path / name).write_text(f"{value}\n")
 
     def fill(match: re.Match[str]) -> str:
         name, how, default = match.groups()
         return asked[name] if how == "?" else default
 
     text = {
-        name: re.sub(r"\$\{(\w+):([-?])([^}]*)\}", fill, value)
+        name: re.sub(r"\$\{(\w+):([-?])([^}]*)\}", fill, value).replace(
+            "/run/secrets", str(tmp_path)
+        )
         for name, value in of_ours()["web"]["environment"].items()
     }
 
@@ -169,7 +182,19 @@ def test_compose_settings_are_of_use_when_only_what_is_asked_for_is_set():
 
     assert values["VMS_REDIS_URL"] == "redis://:def@valkey:6379/0"
     assert values["VMS_EXPORT_CONCURRENCY"] == 2
-    assert values["VMS_TRUSTED_PROXIES"] == []
+    assert values["VMS_TRUSTED_PROXIES"] == ["172.30.77.0/24"]
+    assert values["VMS_STORAGE_DELIVERY"] == "x-accel"
+
+
+def test_compose_shows_the_world_nothing_but_nginx():
+    services = compose()["services"]
+
+    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
+    assert all(service["read_only"] for service in services.values())
+    assert all(service["cap_drop"] == ["ALL"] for service in of_ours().values())
+    template = (PROJECT_DIR / "deploy" / "nginx.conf.template").read_text()
+    named = set(re.findall(r"\$\{(\w+)\}", template))
+    assert named == set(services["nginx"]["environment"])
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_reads_defaults_from_nothing():
         ("VMS_SECRET_KEY", f" {'k' * 32} ", "k" * 32),
         ("VMS_LINK_KEYS", f"{'n' * 32}, {'o' * 32}", ["n" * 32, "o" * 32]),
         ("VMS_REDIS_URL", "redis://cache", "redis://cache"),
+        ("VMS_BROKER_URL", "amqp://u:p%40@mq:5672/vms", "amqp://u:p%40@mq:5672/vms"),
         ("VMS_DATABASE_URL", "postgres://u:p%23@db_1:5432/vms", "postgres://u:p%23@db_1:5432/vms"),
         ("VMS_DATABASE_URL", "postgres:///vms", "postgres:///vms"),
         ("VMS_DATABASE_URL", "sqlite:////srv/vms.db", "sqlite:////srv/vms.db"),
@@ -49,6 +50,20 @@ def test_reads_a_value_in_its_type(name, text, value):
 
 def test_makes_a_relative_folder_absolute():
     assert read_settings({"VMS_DATA_DIR": "here"})["VMS_DATA_DIR"] == Path.cwd() / "here"
+
+
+def test_takes_secrets_from_files(tmp_path):
+    (tmp_path / "key").write_text(f"{'k' * 40}\n")
+    named = {"VMS_SECRET_KEY_FILE": str(tmp_path / "key")}
+
+    assert read_settings(named)["VMS_SECRET_KEY"] == "k" * 40
+    assert read_settings({**named, "VMS_SECRET_KEY": "k" * 40})["VMS_SECRET_KEY"] == "k" * 40
+    with pytest.raises(BadSetting, match="VMS_SECRET_KEY_FILE differ"):
+        read_settings({**named, "VMS_SECRET_KEY": "o" * 40})
+    with pytest.raises(BadSetting, match="VMS_SECRET_KEY_FILE cannot be used"):
+        read_settings({"VMS_SECRET_KEY_FILE": str(tmp_path / "none")})
+    with pytest.raises(BadSetting, match="VMS_PORT_FILE is not a setting"):
+        read_settings({"VMS_PORT_FILE": str(tmp_path / "key")})
 
 
 def test_takes_an_empty_value_for_none():

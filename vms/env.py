@@ -296,14 +296,16 @@ def with_files(environ: Mapping[str, str]) -> dict[str, str]:
         path = values.pop(f"{name}_FILE", "").strip()
         if not path:
             continue
-        if values.get(name, "").strip():
-            raise BadSetting(f"{name} and {name}_FILE are both set: remove one of them.")
         try:
-            values[name] = Path(path).read_text().strip()
+            kept = Path(path).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise BadSetting(
                 f"{name}_FILE cannot be used: it names no file that this user may read."
             ) from error
+        # `up` hands its own key on to its children.
+        if values.get(name, "").strip() not in {"", kept}:
+            raise BadSetting(f"{name} and {name}_FILE differ: remove one of them.")
+        values[name] = kept
     return values
 
 

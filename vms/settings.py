@@ -218,6 +218,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "vms.cache",
+        "OPTIONS": {"pool_class": "vms.api.cache.SharedPool"},
     }
 }
 CHANNEL_LAYERS = {

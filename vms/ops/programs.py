@@ -10,14 +10,17 @@ from vms.ops.children import Program
 # The words of `up --only` and the programs each stands for.
 GROUPS: dict[str, tuple[str, ...]] = {
     "web": ("web",),
+    "api": ("api",),
     "worker": ("worker-exports", "worker-default"),
     "worker-exports": ("worker-exports",),
     "worker-default": ("worker-default",),
     "beat": ("beat",),
     "recorder": ("recorder",),
 }
-ORDER = ("web", "worker-exports", "worker-default", "beat", "recorder")
-NEED_BROKER = frozenset({"web", "worker-exports", "worker-default", "beat"})
+ORDER = ("web", "api", "worker-exports", "worker-default", "beat", "recorder")
+# What `up` runs when it is not told: the web process answers the API too.
+USUAL = tuple(name for name in ORDER if name != "api")
+NEED_BROKER = frozenset({"web", "api", "worker-exports", "worker-default", "beat"})
 # Those that put jobs into the queue and those that take them out.
 ENDS_OF_QUEUE = frozenset({"web", "worker-exports", "worker-default"})
 DEFAULT_CONCURRENCY = 2
@@ -28,9 +31,9 @@ class UnknownProgram(Exception):
 
 
 def chosen_names(only: str | None) -> list[str]:
-    """Turn the text of `--only` into program names in starting order; None means all."""
+    """Turn the text of `--only` into program names in starting order; None means the usual."""
     if only is None:
-        return list(ORDER)
+        return list(USUAL)
     words = [word.strip() for word in only.split(",") if word.strip()]
     unknown = [word for word in words if word not in GROUPS]
     if unknown or not words:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
+from kombu import Connection
 
 from exports import storage
 from exports.errors import ExportError
@@ -41,6 +42,16 @@ def broker() -> str:
             client.ping()
     except (redis.RedisError, ValueError):
         return "The broker does not answer."
+    return OK if settings.VMS["VMS_BROKER_URL"] is None else messages()
+
+
+def messages() -> str:
+    """Ask the RabbitMQ server that carries the messages to the workers."""
+    try:
+        with Connection(settings.CELERY_BROKER_URL, connect_timeout=ASK_SECONDS) as server:
+            server.connect()
+    except (*server.connection_errors, *server.channel_errors):
+        return "The server of the messages to workers does not answer."
     return OK
 
 

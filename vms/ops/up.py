@@ -10,6 +10,7 @@ from django.conf import settings
 
 from vms.env import PROJECT_DIR
 from vms.ops import runfolder
+from vms.ops.api import api_program
 from vms.ops.broker import NoBroker, plan_broker
 from vms.ops.checks import HTTPS_PROXY_CURE, HTTPS_PROXY_MISSING, lacks_https_proxy
 from vms.ops.children import Program
@@ -83,6 +84,12 @@ def web_address() -> WebAddress:
     )
 
 
+def api_address() -> WebAddress:
+    return choose_address(
+        settings.VMS["VMS_HOST"], settings.VMS["VMS_API_PORT"], settings.ALLOWED_HOSTS
+    )
+
+
 def child_environment() -> dict[str, str]:
     """Pass our own environment on; `vms` is importable wherever `up` was typed.
 
@@ -125,6 +132,8 @@ def prepare_database(supervisor: Supervisor, names: Sequence[str]) -> None:
 def describe(name: str, address: WebAddress | None) -> Program:
     if name == "web" and address is not None:
         return web_program(address, settings.VMS["VMS_TRUSTED_PROXIES"])
+    if name == "api":
+        return api_program(api_address(), settings.VMS["VMS_TRUSTED_PROXIES"])
     if name == "worker-exports":
         return exports_worker(settings.VMS["VMS_NODE"], settings.VMS["VMS_EXPORT_CONCURRENCY"])
     if name == "worker-default":

@@ -45,6 +45,12 @@ class WebAddress:
         host = self.reachable_host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    @property
+    def bind(self) -> str:
+        """Host and port in one text, as servers take it."""
+        host = self.host or "0.0.0.0"  # noqa: S104 - what an empty host means
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
     def is_answering(self) -> bool:
         connection = http.client.HTTPConnection(
             self.reachable_host, self.port, timeout=ANSWER_SECONDS
