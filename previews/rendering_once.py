@@ -28,6 +28,7 @@ from previews.rendering import RETRY_SECONDS, Renderers
 
 log = structlog.get_logger(__name__)
 
+WARM = "previews.rendering_pictures:warm"
 FAILED_SECONDS = 15.0
 MOST_REMEMBERED = 1000
 
@@ -37,7 +38,8 @@ class Order:
     """A result to be made: *job* is called with *arguments* and `target`, the file to write.
 
     `facts` are all that decides about the result: those of two orders are the same if and only if
-    their results are. An order that `pulls` waits for a camera, not for a decoder.
+    their results are. An order that `pulls` waits for a camera, not for a decoder. Where orders
+    fail together, as all of one camera, `fails_as` is a name they share.
     """
 
     job: str
@@ -45,6 +47,7 @@ class Order:
     facts: tuple[object, ...]
     arguments: Mapping[str, Any] = field(compare=False)
     pulls: bool = False
+    fails_as: str = ""
 
     @property
     def key(self) -> str:
@@ -64,6 +67,12 @@ class Studio:
         self.under_way: dict[str, Future[Path]] = {}
         self.failed: dict[str, tuple[float, Exception]] = {}
 
+    def warm(self) -> None:
+        """Have a renderer ready before the first link just made is followed."""
+        if not self.decoders.threads:
+            with suppress(Busy):
+                self.decoders.submit(WARM, {})
+
     def find(self, order: Order) -> Path | None:
         """Return the kept result, None when there is none."""
         return self.cache.find(order.key, order.suffix)
@@ -77,13 +86,13 @@ class Studio:
         """
         key = order.key
         with self.lock:
-            self.raise_if_failed(key)
+            self.raise_if_failed(order.fails_as or key)
             if key in self.under_way:
                 return self.under_way[key]
             renderers = self.pullers if order.pulls else self.decoders
             future = renderers.call(partial(self.make, order, renderers))
             self.under_way[key] = future
-        future.add_done_callback(partial(self.forget, key))
+        future.add_done_callback(partial(self.forget, order))
         return future
 
     def raise_if_failed(self, key: str) -> None:
@@ -91,10 +100,12 @@ class Studio:
         if error is not None and time.monotonic() < until:
             raise error
 
-    def forget(self, key: str, done: Future[Path]) -> None:
+    def forget(self, order: Order, done: Future[Path]) -> None:
+        """Note how it ended: no longer under way, and if it failed, not to be tried at once."""
         error = None if done.cancelled() else done.exception()
         with self.lock:
-            self.under_way.pop(key, None)
+            self.under_way.pop(order.key, None)
+            key = order.fails_as or order.key
             self.failed.pop(key, None)
             if isinstance(error, CannotRender | Busy):
                 while len(self.failed) >= MOST_REMEMBERED:

@@ -38,7 +38,7 @@ MOST_POINTS = 2**26
 
 
 def render_picture(
-    segments: list[dict[str, Any]], at: int, width: int | None, target: str
+    *, segments: list[dict[str, Any]], at: int, width: int | None, target: str
 ) -> dict[str, Any]:
     """Write the picture on screen *at* (microseconds since 1970) to *target*.
 
@@ -60,6 +60,10 @@ def render_picture(
         Path(target).write_bytes(encode_jpeg(picture.frame, width, picture.shape))
         return {"at": round(plan.begin.timestamp() * 1e6)}
     raise CannotRender(message)
+
+
+def warm() -> None:
+    """Do nothing: the libraries are loaded by then."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ def packets_of(part: Slice, path: Path, wanted: int) -> Iterator[tuple[Any, Iter
     with av.open(str(path), metadata_errors="ignore") as container:
         packets = planned_packets(part, container, path)
         decoder = decoder_of(container.streams.video[0])
+        keep_from_hanging(decoder)
         yield decoder, (packet for packet in packets if packet.stream.type == "video")
 
 
@@ -130,12 +135,19 @@ def sample_decoder(source: Source, wanted: int) -> Any:
     config = read_configuration(source.entry)
     decoder: Any = av.CodecContext.create(config.codec, "r")
     decoder.extradata = config.record
-    if number_of(source, wanted) >= WORTH_THREADS:
-        decoder.thread_type = ThreadType.FRAME
-        decoder.thread_count = THREADS
-    else:
-        decoder.thread_count = 1
+    decoder.thread_type = ThreadType.FRAME
+    decoder.thread_count = THREADS if number_of(source, wanted) >= WORTH_THREADS else 1
+    keep_from_hanging(decoder)
     return decoder
+
+
+def keep_from_hanging(decoder: Any) -> None:
+    """Have H.265 decoded by one thread: several wait for each other for ever at damaged pictures.
+
+    Of FFmpeg 8.0; a decoder that is not open yet.
+    """
+    if decoder.name == "hevc":
+        decoder.thread_count = 1
 
 
 def number_of(source: Source, wanted: int) -> int:
