@@ -6,8 +6,9 @@ import logging
 
 import pytest
 import structlog
+from uvicorn.logging import AccessFormatter
 
-from vms.logs import logging_config, redact, redact_event
+from vms.logs import Redacting, logging_config, redact, redact_event
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from vms.logs import logging_config, redact, redact_event
         ("GET /token?%74oken=abc&n=1", "GET /token?%74oken=***&n=1"),
         ("GET /getarchivetaskstatus?ArchiveTaskId=084b56a5&n=1",
          "GET /getarchivetaskstatus?ArchiveTaskId=***&n=1"),
-        ("http://h/download?x=1&file=084b5 and file=a", "http://h/download?x=1&file=*** and file=a"),
+        ("http://h/download?x=1&file=084b5 file=a", "http://h/download?x=1&file=*** file=a"),
         ("GET /download?%66ile=084b56a5", "GET /download?%66ile=***"),
         ("GET /x?100%=1&file=a", "GET /x?100%=1&file=a"),
         ("nothing to hide", "nothing to hide"),
@@ -87,3 +88,37 @@ def test_hides_it_in_tracebacks_and_arguments_of_library_loggers(style):
 )
 def test_leaves_requests_and_tasks_to_their_own_lines(name, level):
     assert logging_config("json", "INFO")["loggers"][name] == {"level": level}
+
+
+def access_record(path):
+    """Make the record uvicorn makes of a request."""
+    words = ("127.0.0.1:4711", "GET", path, "1.1", 200)
+    form = '%s - "%s %s HTTP/%s" %d'
+    return logging.LogRecord("uvicorn.access", logging.INFO, __file__, 1, form, words, None)
+
+
+def test_hides_it_in_the_access_log_of_uvicorn_whoever_writes_that():
+    path = "/getarchivetaskstatus?archivetaskid=084b56a5&token=vms_psim_0&login=alice"
+    config = logging_config("console", "INFO")
+    filters = config["loggers"]["uvicorn.access"]["filters"]
+    record = access_record(path)
+    assert all(config["filters"][name]["()"]().filter(record) for name in filters)
+
+    for formatter in (
+        logging.Formatter("%(message)s"),
+        AccessFormatter('%(client_addr)s - "%(request_line)s" %(status_code)s', use_colors=False),
+    ):
+        line = formatter.format(record)
+        assert "/getarchivetaskstatus?archivetaskid=***&token=***&login=*** HTTP/1.1" in line
+        assert "200" in line
+
+
+def test_the_filter_takes_records_of_all_shapes():
+    for message, arguments, line in (
+        ("no arguments ?token=a", None, "no arguments ?token=***"),
+        ("by name %(path)s", ({"path": "/?key=a"},), "by name /?key=***"),
+        (OSError("x://a:b@c"), None, "OSError: x://c"),
+    ):
+        record = logging.LogRecord("library", logging.INFO, __file__, 1, message, arguments, None)
+        assert Redacting().filter(record)
+        assert record.getMessage() == line

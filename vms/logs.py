@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -69,6 +70,18 @@ def redact_event(
     return event
 
 
+class Redacting(logging.Filter):
+    """Redacts records of a logger whatever handlers it has: those of uvicorn know nothing of us."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redact_value(record.msg)
+        if isinstance(record.args, Mapping):
+            record.args = redact_value(record.args)
+        elif record.args:
+            record.args = tuple(redact_value(value) for value in record.args)
+        return True
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -105,11 +118,13 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
+        "filters": {"redacting": {"()": Redacting}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django.server": {"level": "WARNING"},
-            "uvicorn.access": {"level": "WARNING"},
+            # Requests have lines with ids already; who wants these too gets them without secrets.
+            "uvicorn.access": {"level": "WARNING", "filters": ["redacting"]},
             "celery.redirected": {"level": "WARNING"},
             # Requests and tasks have one line each already, with their ids.
             "celery.worker.strategy": {"level": "WARNING"},

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from cameras.archive.scanner import scan_folder
 from downloads import services, tasks
 from exports import states
 from exports.models import ExportJob
 from exports.psim.models import ArchiveTask
+from exports.runner import run_next
 from tests import factories
+from tests.footage import Footage
 from tests.psim.conftest import refused
 from vms.push.models import Event
 
@@ -68,6 +71,30 @@ def test_never_goes_back_when_another_attempt_begins(ask):
     assert ask("State", "Percents") == ("InProgress", 70)
     work(90)
     assert ask("Percents") == (90,)
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("name", ["mp4", "avi"])  # spliced; encoded anew
+def test_moves_with_what_is_really_done(psim, alice, settings, monkeypatch, name):
+    monkeypatch.setattr("exports.lease.BEAT_SECONDS", 0)
+    footage = Footage(seconds=6, segment_seconds=1, gop=10)
+    stream = factories.stream(factories.camera(owner=alice))
+    footage.make(settings.ARCHIVE_DIR / str(stream.pk))
+    scan_folder(factories.folder(stream), full=False, now=timezone.now())
+    client = psim(alice)
+    begin, end = "2026-03-14T09:26:00.500", "2026-03-14T09:26:05.500"
+    made = client.create(stream.camera_id, begin, end, Format=name).json()
+    shown = []
+
+    def look(_job, _percent):
+        shown.append(client.status(made["ArchiveTaskId"]).json()["Percents"])
+
+    run_next("", look)
+
+    assert shown == sorted(shown)
+    assert len(set(shown)) > 3
+    assert shown[-1] < 100
+    assert client.status(made["ArchiveTaskId"]).json()["Percents"] == 100
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])
