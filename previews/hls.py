@@ -122,7 +122,7 @@ class Fragmenter:
     def split(self, part: Slice, samples: dict[str, Samples]) -> Iterator[Piece]:
         """Cut a slice at keyframes, if it is long or the settings of its codec change in it."""
         video, lane = samples["video"], self.lanes["video"]
-        shown = lane.nanoseconds(video.decoded + video.offset)
+        shown = lane.nanoseconds(video.decoded + video.offset - lane.delay)
         edges = [0]
         changes = set((np.flatnonzero(np.diff(video.entry)) + 1).tolist())
         longest = part.end_ns - part.at_ns > LONGEST_NS
@@ -182,11 +182,10 @@ class Fragmenter:
     def init_of(self, entry: bytes) -> int:
         """Return the number of the initialisation section of a sample entry, made when new."""
         known = read_entry(entry, "video")
+        lane = self.lanes["video"]
         if known.config not in self.known:
             tracks = [
-                InitTrack(
-                    "video", self.lanes["video"].clock, tagged(entry), known.width, known.height
-                )
+                InitTrack("video", lane.clock, tagged(entry), known.width, known.height, lane.delay)
             ]
             if self.sound is not None:
                 tracks.append(InitTrack("audio", self.lanes["audio"].clock, self.sound))
@@ -213,9 +212,8 @@ class Fragmenter:
 class Lane:
     """One track of the file of fragments: gives samples their times in it.
 
-    Players take the begin of a fragment for when its first sample is decoded. So decode times are
-    moved to when the first picture is shown, and composition offsets made smaller by as much: they
-    may be below zero, and nothing is shown at another time.
+    Nothing can be decoded before zero, so all of it is moved on by *delay* ticks: the first picture
+    is decoded at zero. The initialisation section says that what is shown then is the begin.
     """
 
     def __init__(self, kind: str, clock: int) -> None:
@@ -238,7 +236,7 @@ class Lane:
             self.delay = int(samples.offset[0])
         self.after = int(samples.decoded[-1]) + shift
         decoded = samples.decoded + (shift + self.delay)
-        samples = replace(samples, decoded=decoded, offset=samples.offset - self.delay)
+        samples = replace(samples, decoded=decoded)
         if self.kind == "audio":
             return piece_of(samples, [int(np.searchsorted(decoded, 0))], 0)
         # A tick too early for want of finer ones.

@@ -41,13 +41,17 @@ VERSION = 1 << 24
 
 @dataclass(frozen=True)
 class InitTrack:
-    """One track as an initialisation section declares it: ticks a second, its one sample entry."""
+    """One track as an initialisation section declares it: ticks a second, its one sample entry.
+
+    What is at *zero* ticks is shown at the begin: pictures may have to be decoded before that.
+    """
 
     kind: str
     timescale: int
     entry: bytes
     width: int = 0
     height: int = 0
+    zero: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,9 @@ def track_box(number: int, track: InitTrack) -> list[bytes]:
         *full(b"hdlr", 0, 0, bytes(4), HANDLERS[track.kind], bytes(12), b"\0"),
         *box(b"minf", *media_info(track.kind), *data_info(), *box(b"stbl", *tables)),
     )
-    return [bytes(piece) for piece in box(b"trak", *head, *media)]
+    # One edit that says where to begin and, being of no length, nothing of the end (8.6.6).
+    edits = full(b"elst", 1, 0, struct.pack(">IQqHH", 1, 0, track.zero, 1, 0))
+    return [bytes(piece) for piece in box(b"trak", *head, *box(b"edts", *edits), *media)]
 
 
 def fragment_head(sequence: int, tracks: Sequence[FragmentTrack], media_size: int) -> bytes:
