@@ -7,13 +7,13 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from exports import housekeeping
 from exports.models import ExportJob
 from tests.chaos.faults_workers import orders
-from tests.chaos.site import dice
+from tests.chaos.site import dice, kill
 from tests.running import wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
@@ -61,6 +61,36 @@ def test_database_cuts_all_connections_again_and_again(site, stream, alice, surv
     assert row.right + row.failed_with_cause == row.asked == 20
 
 
+def test_database_crashes_and_recovers(site, stream, alice, survived):
+    """One of its processes is killed: the server ends all others and begins with its log."""
+    if connection.vendor != "postgresql":
+        pytest.skip("a file does not crash")
+    site.start_worker()
+    site.start_upkeep()
+    site.start_beat()
+    orders(site, alice, stream, 12)
+    for _ in range(2):
+        site.wait_until_running()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1"
+            )
+            kill(cursor.fetchone()[0])
+        wait_until(is_back)
+    site.wait_until_ended()
+    row = survived()
+    assert row.right + row.failed_with_cause == row.asked == 12
+
+
+def is_back():
+    connection.close()
+    try:
+        return ExportJob.objects.exists()
+    except OperationalError:
+        return False
+
+
 def test_database_is_held_by_somebody_for_seconds(site, stream, alice, survived):
     if connection.vendor != "sqlite":
         pytest.skip("only a file has one lock for all writers")
@@ -81,10 +111,13 @@ def test_database_is_held_by_somebody_for_seconds(site, stream, alice, survived)
 
 @pytest.mark.parametrize("hours", [1, -1], ids=["forward", "back"])
 def test_clock_of_the_machine_that_looks_for_lost_jobs_jumps(site, stream, alice, survived, hours):
-    """Forward every worker seems silent; their jobs are given to others, and made once."""
+    """Forward every worker seems silent; their jobs are given to others, and made once.
+
+    Each jump costs what runs one attempt, of three.
+    """
     site.start_worker()
     orders(site, alice, stream, 12)
-    for _ in range(5):
+    for _ in range(2):
         wait_until(lambda: running().exists() or not active().exists())
         housekeeping.requeue_lost(timezone.now() + timedelta(hours=hours))
         housekeeping.expire_files(timezone.now() + timedelta(hours=hours))

@@ -135,7 +135,7 @@ def test_1000_files_whose_time_has_come_at_once(site, alice, survived):
         (root / job.file).write_bytes(b"x" * 1000)
     ExportJob.objects.bulk_update(jobs, ["file", "attempt", "size", "expires_at"])
     for job in jobs[:20]:
-        told(factories.download(alice, job=job))
+        told(factories.download(alice, job=job, announced_at=timezone.now()))
     kept = told(factories.ready_download(alice))
     for _ in range(2):
         site.start_upkeep()

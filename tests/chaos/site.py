@@ -124,16 +124,17 @@ class Site:
         return found
 
     def stop(self) -> int:
-        """Stop all in order; returns how many processes are left after that."""
-        for process in reversed(self.started):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+        """Stop all, the broker last; returns how many processes are left after that."""
+        brokers = [process for process in self.started if "valkey" in str(process.args)]
+        for group in ([one for one in self.started if one not in brokers], brokers):
+            for process in group:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+            for process in group:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(30)
-        for process in self.started:
-            if process.poll() is None:
                 process.kill()
-            process.wait()
+                process.wait()
         with suppress(AssertionError):
             wait_until(lambda: not self.processes(), seconds=10)
         left = self.processes()
