@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from csp.constants import UNSAFE_INLINE
+from csp.decorators import csp_update
 from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from vms.accounts.admin_pages import change_own_password
 from vms.ops.views import healthz
@@ -22,6 +24,7 @@ urlpatterns = [
     path("", include("vms.ops.urls")),
     path("", include("downloads.storage_urls")),
     path("", include("previews.archive_urls")),
+    path("", include("previews.preview_urls")),
     path("", include("exports.psim.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path(
@@ -30,7 +33,13 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs",
+        csp_update({"style-src": [UNSAFE_INLINE]})(
+            SpectacularSwaggerSplitView.as_view(url_name="schema")
+        ),
+        name="docs",
+    ),
     path("api/v1/", include("vms.accounts.urls")),
     path("api/v1/", include("vms.push.urls")),
     path("api/v1/", include("vms.webhooks.urls")),
