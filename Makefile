@@ -22,8 +22,8 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \ cluster-test
-	check bench bench-api format lock
+.PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \
+	test-push test-clients cluster-test check bench bench-api format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16

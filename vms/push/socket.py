@@ -95,7 +95,9 @@ class PushSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # the library ha
         try:
             await super().__call__(scope, receive, send_until_closed)
         except (DatabaseError, *BROKER_ERRORS) as error:
-            log.warning("push socket ended by an error", reason=type(error).__name__)
+            # Most that is of the system is the client that went while it was sent something.
+            tell = log.debug if isinstance(error, OSError) else log.warning
+            tell("push socket ended by an error", reason=type(error).__name__)
             with suppress(OSError):  # the client may be what was lost
                 await send_until_closed({"type": "websocket.close", "code": SERVICE_RESTART})
         finally:
