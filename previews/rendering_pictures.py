@@ -24,6 +24,7 @@ from exports.terms import HOLD
 from previews.errors import CannotRender
 from previews.rendering_jpeg import encode_jpeg
 from previews.rendering_segments import Opened, instant
+from vms.media.opening import open_recording
 from vms.media.smart.configuration import CODECS, read_configuration
 from vms.media.smart.source import Reader, Source, Unencodable, reading
 
@@ -124,7 +125,7 @@ def packets_of(part: Slice, path: Path, wanted: int) -> Iterator[tuple[Any, Iter
         with reading(source) as reader:
             yield sample_decoder(source, wanted), samples_until(reader, wanted)
         return
-    with av.open(str(path), metadata_errors="ignore") as container:
+    with open_recording(path) as container:
         packets = planned_packets(part, container, path)
         decoder = decoder_of(container.streams.video[0])
         keep_from_hanging(decoder)

@@ -16,6 +16,7 @@ from exports.errors import NotVerified
 from exports.plan import ExportPlan, output_times
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.edits import shown_duration
+from vms.media.opening import open_recording
 from vms.media.probe import MediaFile, Track, UnreadableMedia, read_container
 from vms.media.segment import read_segment
 
@@ -62,7 +63,7 @@ def read_back(path: Path, treatment: Treatment) -> MediaFile:
     """
     if treatment.container.edit_lists:
         return read_segment(path)
-    with av.open(str(path), metadata_errors="ignore") as container:
+    with open_recording(path) as container:
         container.flags &= ~GEN_PTS
         return read_container(container, path.stat().st_size)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vms.media.mp4.index import FileIndex
 from vms.media.mp4.summary import Summary, fill_durations
+from vms.media.opening import open_recording
 
 Times = NDArray[np.int64]
 
@@ -186,7 +187,7 @@ def read_media(path: Path) -> MediaFile:
     if size == 0:
         raise UnreadableMedia("the file is empty")
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with open_recording(path) as container:
             return read_container(container, size)
     except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
         raise UnreadableMedia("the file is damaged or not a video") from error
