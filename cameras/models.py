@@ -55,7 +55,10 @@ class Camera(models.Model):
         ordering = ("id",)
         constraints = (
             models.UniqueConstraint(
-                fields=["external_id"], condition=~Q(external_id=""), name="camera_external_once"
+                fields=["external_id"],
+                condition=~Q(external_id=""),
+                name="camera_external_once",
+                violation_error_message="Another camera has this external id.",
             ),
         )
 
