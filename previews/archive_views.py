@@ -75,7 +75,15 @@ async def allowed(token: str, name: str) -> tuple[Grant, Stream]:
     grant = signing.read(token, now)
     if grant.kind is not Kind.ARCHIVE or name not in NAMES[grant.source]:
         raise Changed
-    return grant, await sync_to_async(check)(grant, now)
+    return grant, await sync_to_async(check_and_close)(grant, now)
+
+
+def check_and_close(grant: Grant, now: datetime) -> Stream:
+    """Check a link: who reads for hours must not hold one of the database's connections then."""
+    try:
+        return check(grant, now)
+    finally:
+        close_old_connections()
 
 
 def check(grant: Grant, now: datetime) -> Stream:
@@ -84,14 +92,10 @@ def check(grant: Grant, now: datetime) -> Stream:
     Raises:
         Withdrawn: it may not.
     """
-    try:
-        record = grant.option(RECORD)
-        if record is not None and not is_kept(record):
-            raise Withdrawn
-        return check_issuer(grant, now)
-    finally:
-        # Who reads for hours must not hold one of the database's few connections meanwhile.
-        close_old_connections()
+    record = grant.option(RECORD)
+    if record is not None and not is_kept(record):
+        raise Withdrawn
+    return check_issuer(grant, now)
 
 
 def file_headers(grant: Grant, stream: Stream, *, is_inline: bool) -> dict[str, str]:
