@@ -62,6 +62,11 @@ def set_password_on_the_page(_signed_in, alice):
     assert answer.status_code == 302
 
 
+def disable(_signed_in, alice):
+    """However it is done: sockets are not told, they are looked after."""
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+
+
 WAYS = pytest.mark.parametrize(
     "end",
     [
@@ -70,6 +75,7 @@ WAYS = pytest.mark.parametrize(
         change_password_elsewhere,
         end_on_the_page,
         set_password_on_the_page,
+        disable,
     ],
 )
 
