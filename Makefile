@@ -23,7 +23,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \
-	test-push test-clients cluster-test check bench bench-api format lock
+	test-push test-clients cluster-test check bench bench-api bench-push format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -82,6 +82,9 @@ bench: $(DEV_STAMP) ## measure exports, planning, memory, indexing and the index
 
 bench-api: $(DEV_STAMP) ## measure lists of a million downloads, and files beside nginx
 	$(BIN)/python -m bench api storage $(ARGS)
+
+bench-push: $(DEV_STAMP) ## measure how soon events arrive at a thousand sockets, and what one costs
+	$(BIN)/python -m bench push $(ARGS)
 
 format: $(DEV_STAMP) ## put the code into its format
 	$(BIN)/ruff format .

@@ -23,6 +23,9 @@ MISSED = 3
 PARTS = ("exports", "plan", "memory", "index", "drift", "rows")
 # What `make bench-api` asks for: servers instead of the engine.
 API_PARTS = ("api", "storage")
+# And `make bench-push`.
+PUSH_PARTS = ("push",)
+ALL_PARTS = PARTS + API_PARTS + PUSH_PARTS
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +34,7 @@ def main(arguments: list[str]) -> int:
     console = Console(width=max(140, Console().width))
     found: list[Figure] = []
     for part in options.parts or PARTS:
-        run = measure_server if part in API_PARTS else measure
+        run = measure_server if part in API_PARTS + PUSH_PARTS else measure
         for figures in run(part, options):
             show(part, figures, console)
             found += figures
@@ -45,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS + API_PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(ALL_PARTS))
     parser.add_argument("--rounds", type=int, help="rounds that count; default: the case's own")
     parser.add_argument("--only", default="", help="cases whose name holds this text")
     parser.add_argument("--folder", type=Path, default=place.default_folder())
@@ -54,7 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--tiny", action="store_true", help="seconds of small footage, no measure")
     options = parser.parse_args(arguments)
-    known = PARTS + API_PARTS
+    known = ALL_PARTS
     if unknown := set(options.parts) - set(known):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     now = datetime.now(UTC)
@@ -91,8 +94,11 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
 
 
 def measure_server(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
-    from bench import api, storage
+    from bench import api, push, storage
 
+    if part == "push":
+        yield from push.measure_push(options.folder, push.TINY if options.tiny else push.FULL, say)
+        return
     if part == "storage":
         size = storage.TINY_SIZE if options.tiny else storage.SIZE
         yield storage.measure_storage(options.folder, size, options.rounds or ROUNDS, say)

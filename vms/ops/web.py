@@ -106,6 +106,8 @@ def web_program(address: WebAddress, trusted_proxies: Sequence[str]) -> Program:
             *("--lifespan", "off", "--no-access-log", "--no-server-header"),
             *("--log-config", str(LOG_CONFIG), "--log-level", "warning"),
             *("--ws-max-size", str(SOCKET_MESSAGE_BYTES), "--ws-max-queue", str(SOCKET_QUEUE)),
+            # A compressor takes more memory than all else of a socket; our frames are short.
+            *("--ws-per-message-deflate", "false"),
             *("--timeout-graceful-shutdown", str(FINISH_SECONDS)),
             *proxy_options(trusted_proxies),
         ],
