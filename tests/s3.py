@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +18,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from exports.stores.choice import current_store
 from tests.running import wait_until
 from vms.media.process import tie_to_parent
 from vms.ops.ports import free_port
@@ -24,6 +26,7 @@ from vms.ops.ports import free_port
 BUCKET = "vms-test"
 KEY_ID = "AKIDOFTESTS"
 SECRET = "secret/of+tests="
+SLOW_SECONDS = 0.7  # longer than the pause between two beats
 HEADERS_OF_A_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
@@ -49,6 +52,7 @@ def is_listening(port):
     return True
 
 
+@cache
 def client_of(port):
     """Make a client of moto's own, which goes past the proxy."""
     return boto3.client(
@@ -66,7 +70,8 @@ class Fault:
     """Misbehaviour of the proxy towards requests that *concerns* picks, so many times."""
 
     concerns: Callable[[str, str], bool]
-    kind: str  # "500", "hang", "drop request", "drop answer", "lose answer", "corrupt"
+    # "500", "slow", "hang", "drop request", "drop answer", "lose answer", "corrupt"
+    kind: str
     times: int = 1
     met: int = 0
 
@@ -96,20 +101,27 @@ class Proxy:
         return None
 
 
-@pytest.fixture
-def s3_proxy(s3_server):
-    """Run the proxy on a free port, before an empty bucket."""
-    client = client_of(s3_server)
-    client.create_bucket(Bucket=BUCKET)
+@pytest.fixture(scope="session")
+def s3_front(s3_server):
+    """Listen before moto's server, on one port for all tests: clients are made for an address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.proxy = Proxy(server.server_address[1], s3_server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield server.proxy
-    server.proxy.released.set()
+    yield server
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def s3_proxy(s3_front, s3_server):
+    """A proxy without faults, before an empty bucket."""
+    client = client_of(s3_server)
+    client.create_bucket(Bucket=BUCKET)
+    s3_front.proxy = proxy = Proxy(s3_front.proxy.port, s3_server)
+    yield proxy
+    proxy.released.set()
     empty(client)
 
 
@@ -126,6 +138,7 @@ def empty(client):
 def bucket(s3_proxy, s3_server, settings):
     """Keep finished files in a bucket, asked through the proxy; gives a client beside it."""
     settings.VMS = {**settings.VMS, **bucket_settings(s3_proxy.port)}
+    current_store().requests.away_until = 0
     return client_of(s3_server)
 
 
@@ -172,6 +185,8 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "hang":
             proxy.released.wait()
             return self.drop()
+        if kind == "slow":
+            proxy.released.wait(SLOW_SECONDS)
         if "100-continue" in self.headers.get("Expect", ""):
             self.send_response_only(100)
             self.end_headers()

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 # The longest a link may live. Source: AWS Signature Version 4, X-Amz-Expires.
 LONGEST_LINK_SECONDS = 604_800
+# Stands before the name of a file whose upload nobody finished. Such a one is a stray even while
+# the file itself, uploaded once more when an answer was lost, is one of a ready job.
+UPLOAD = ".upload/"
 
 
 class BucketStore:
@@ -101,19 +104,24 @@ class BucketStore:
         Raises:
             StorageAway: the bucket cannot be asked.
         """
-        in_bucket = {
-            file.name
-            for file in (*self.uploads.objects(), *self.uploads.unfinished())
-            if is_ours(file.name) and file.written_at < older_than
-        }
-        return sorted({*in_bucket, *storage.strays(older_than)})
+        whole = (file for file in self.files() if file.written_at < older_than)
+        begun = (file for file in self.uploads.unfinished() if file.written_at < older_than)
+        return sorted(
+            {
+                *(file.name for file in whole),
+                *(UPLOAD + file.name[3:] for file in begun if is_ours(file.name)),
+                *storage.strays(older_than),
+            }
+        )
 
     def remove_stray(self, name: str) -> None:
-        if storage.path_of(name).exists():
+        if name.startswith(UPLOAD):
+            file = name.removeprefix(UPLOAD)
+            self.uploads.abort_all(f"{file[:2]}/{file}")
+        elif storage.path_of(name).exists():
             storage.delete(name)
-            return
-        self.uploads.abort_all(name)
-        self.delete(name)
+        else:
+            self.delete(name)
 
     def problem(self) -> str | None:
         try:

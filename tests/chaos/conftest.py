@@ -16,6 +16,7 @@ from tests import factories
 from tests.chaos.site import Site
 from tests.chaos.verdict import HEAD, Row, judge
 from tests.footage import Footage
+from tests.s3 import bucket, s3_front, s3_proxy, s3_server  # noqa: F401 - fixtures
 from vms.ops.broker import EmbeddedBroker
 from vms.ops.ports import free_port
 

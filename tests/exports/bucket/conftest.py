@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from tests.s3 import bucket, s3_proxy, s3_server  # noqa: F401 - fixtures
+from tests.s3 import bucket, s3_front, s3_proxy, s3_server  # noqa: F401 - fixtures

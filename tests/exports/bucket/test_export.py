@@ -69,6 +69,15 @@ def test_makes_it_again_when_the_store_fails_for_a_while(job, bucket, s3_proxy, 
     assert uploads(bucket) == []
 
 
+def test_beats_while_the_store_is_slow(job, bucket, s3_proxy):
+    s3_proxy.faults.append(Fault(lambda _method, _path: True, "slow", times=4))
+    told = []
+
+    done = run(job, lambda _job, percent: told.append(percent))
+    assert (done.state, done.attempt) == ("ready", 1)
+    assert len([percent for percent in told if percent >= 95]) >= 4
+
+
 @pytest.mark.parametrize("kind", ["500", "drop request", "hang"])
 def test_fails_with_a_reason_when_the_store_keeps_failing(job, bucket, s3_proxy, settings, kind):
     settings.VMS = {**settings.VMS, "VMS_S3_ATTEMPTS": 1, "VMS_S3_TIMEOUT_SECONDS": 1}
@@ -147,12 +156,13 @@ def test_removes_what_crashes_left_and_spares_what_is_being_made(ready, bucket):
     running = states.claim(factories.job().pk, "worker", timezone.now())
     mine = f"files/{running.pk.hex[:2]}/{running.pk.hex}-{running.attempt}.mp4"
     lost = f"files/{running.pk.hex[:2]}/{running.pk.hex}-0.mp4"
-    for key in (mine, lost):
+    again = f"files/{ready.file}"  # begun twice, since an answer was lost
+    for key in (mine, lost, again):
         bucket.create_multipart_upload(Bucket=BUCKET, Key=key)
     bucket.put_object(Bucket=BUCKET, Key=f"files/ab/{'ab' * 16}-1.mp4", Body=b"nobody's")
 
-    assert housekeeping.remove_strays(later) == 2
-    assert keys(bucket) == [f"files/{ready.file}"]
+    assert housekeeping.remove_strays(later) == 3
+    assert keys(bucket) == [again]
     assert uploads(bucket) == [mine]
 
 

@@ -287,8 +287,9 @@ def test_lists_old_files_of_ours_and_no_others(store, kept, bucket, settings):
     left.write_bytes(b"left")
 
     later = timezone.now() + timedelta(minutes=1)
-    assert store.strays(later) == [f".partial/{left.name}", NAME, begun]
-    assert store.strays(later - timedelta(hours=1)) == [begun]  # moto: all uploads began in 2010
+    upload = f".upload/{'cd' * 16}-2.mp4"
+    assert store.strays(later) == [f".partial/{left.name}", upload, NAME]
+    assert store.strays(later - timedelta(hours=1)) == [upload]  # moto: all uploads began in 2010
     assert [(file.name, file.size) for file in store.files()] == [(NAME, len(CONTENT))]
     for name in store.strays(later):
         store.remove_stray(name)
