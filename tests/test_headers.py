@@ -1,10 +1,13 @@
-"""What every answer tells browsers they may do with it."""
+"""What browsers are told they may do with our answers, and what a foreign page cannot have done."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
+from django.test import Client
+
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>", re.IGNORECASE)
@@ -54,3 +57,17 @@ def test_the_script_of_the_schema_page_is_served_by_us(client):
     script = client.get("/api/docs?script=")
     assert script.status_code == 200
     assert "javascript" in script["Content-Type"]
+
+
+def test_no_foreign_page_acts_for_an_operator(operator):
+    browser = Client(enforce_csrf_checks=True)
+    browser.get("/admin/login/")
+    token = browser.cookies["csrftoken"].value
+    signing_in = {"username": operator.login, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    assert browser.post("/admin/login/?next=/admin/", signing_in).status_code == 302
+    assert browser.cookies["sessionid"]["samesite"] == "Lax"
+    assert browser.cookies["sessionid"]["httponly"]
+
+    answer = browser.post("/admin/cameras/camera/add/", {"name": "Gate"})
+
+    assert answer.status_code == 403

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from vms.ops.checks import check_ffmpeg, check_folders, check_https_proxy, check_public_url
+import pytest
+
+from vms.ops.checks import (
+    check_debug,
+    check_encryption,
+    check_ffmpeg,
+    check_folders,
+    check_https_proxy,
+    check_public_url,
+)
 
 
 def test_accepts_separate_folders():
@@ -59,3 +68,30 @@ def test_warns_of_https_without_a_proxy(settings):
     settings.VMS = {**settings.VMS, "VMS_TRUSTED_PROXIES": []}
 
     assert [warning.id for warning in check_https_proxy()] == ["vms.W003"]
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "refused"),
+    [
+        ("127.0.0.1", None, False),
+        ("::1", "http://localhost:8000", False),
+        ("0.0.0.0", None, True),
+        ("127.0.0.1", "https://vms.example.org", True),
+        ("vms-1.example.org", None, True),
+    ],
+)
+def test_refuses_debug_pages_where_others_see_them(settings, host, public, refused):
+    settings.VMS = {**settings.VMS, "VMS_DEBUG": True, "VMS_HOST": host}
+    settings.PUBLIC_URL = public
+
+    assert [error.id for error in check_debug()] == ["vms.E003"] * refused
+    settings.VMS = {**settings.VMS, "VMS_DEBUG": False}
+    assert check_debug() == []
+
+
+def test_warns_of_passwords_over_plain_http(settings):
+    settings.PUBLIC_URL, settings.HTTPS = "http://vms.example.org", False
+    assert [warning.id for warning in check_encryption()] == ["vms.W005"]
+
+    settings.PUBLIC_URL, settings.HTTPS = "https://vms.example.org", True
+    assert check_encryption() == []

@@ -5,7 +5,9 @@ They touch neither database nor broker; `doctor` asks those.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -66,6 +68,49 @@ def check_ffmpeg(**_kwargs: Any) -> list[CheckMessage]:
     except NoFfmpeg as error:
         return [
             checks.Warning(str(error), hint="Exports will fail until it is there.", id="vms.W001")
+        ]
+    return []
+
+
+@register(TAG)
+def check_debug(**_kwargs: Any) -> list[CheckMessage]:
+    """Refuse pages that show settings and code where others can reach them."""
+    if settings.VMS["VMS_DEBUG"] and is_reached_by_others():
+        return [
+            Error(
+                "VMS_DEBUG is on where others can reach the server: its pages show settings and "
+                "code to everybody.",
+                hint="Remove VMS_DEBUG, or listen on loopback only, without VMS_PUBLIC_URL.",
+                id="vms.E003",
+            )
+        ]
+    return []
+
+
+def is_reached_by_others() -> bool:
+    """Say whether the server listens beyond loopback, or has an address for clients that does."""
+    public = urlsplit(settings.PUBLIC_URL or "").hostname
+    return not all(is_loopback(host) for host in (public, settings.VMS["VMS_HOST"]) if host)
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@register(TAG, deploy=True)
+def check_encryption(**_kwargs: Any) -> list[CheckMessage]:
+    """Warn only: within a network of one's own it may be meant so."""
+    if is_reached_by_others() and not settings.HTTPS:
+        return [
+            checks.Warning(
+                "Clients send passwords and tokens over plain http.",
+                hint="Put a proxy that speaks https before the server, and set VMS_PUBLIC_URL to "
+                "its address.",
+                id="vms.W005",
+            )
         ]
     return []
 
