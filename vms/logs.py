@@ -26,7 +26,8 @@ ESCAPED_SECRETS = re.compile(rf"(?i){SECRETS}|file|archivetaskid")
 TASKS = re.compile(r"(?i)([?&;]archivetaskid=|/download\?(?:[^\s\"']*[&;])?file=)[^&;\s\"']+")
 # Integration tokens, wherever they stand.
 BEARERS = re.compile(r"vms_[A-Za-z0-9_-]{20,}")
-LINKS = re.compile(r"(/storage/)[^/\s]+")
+# Long enough to be a signed grant; /archive/ranges and the like are addresses of the API.
+LINKS = re.compile(r"(/storage/|/(?:preview|archive)/(?=[^/\s]{40}))[^/\s]+")
 
 
 def redact(text: str) -> str:

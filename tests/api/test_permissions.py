@@ -46,6 +46,7 @@ POST   /createarchivetask                    401    200   404 404     200      4
 GET    /getarchivetaskstatus                 401    200   404 404     404      401     401     200       403
 POST   /deletearchivetask                    401    200   404 404     404      401     401     200       403
 DELETE /deletearchivetask                    401    200   404 404     404      401     401     200       403
+GET    /preview/{link}                       403    403   403 403     403      403     403     403       403
 GET    /archive/{link}                       403    403   403 403     403      403     403     403       403
 GET    /admin                                302    302   302 302     302      302     302     302       302
 GET    /admin/password_change/               302    302   302 302     302      302     302     302       302
@@ -76,6 +77,8 @@ GET    /api/v1/cameras/shows                 401    200   200 200     200      4
 GET    /api/v1/cameras/{pk}                  401    200   404 404     200      401     401     403       403
 GET    /api/v1/cameras/{pk}/archive/ranges   401    200   404 404     200      401     401     403       403
 GET    /api/v1/cameras/{pk}/archive/link     401    200   404 404     200      401     401     403       403
+POST   /api/v1/cameras/preview               422    200   422 422     200      401     401     403       200
+GET    /api/v1/cameras/{pk}/preview          401    200   404 404     200      401     401     403       200
 POST   /api/v1/cameras/archive               422    200   422 422     200      401     401     403       200
 
 GET    /api/v1/downloads                     401    200   200 200     200      401     401     200       403
@@ -240,6 +243,7 @@ def body_of(address, who, site):
         "/api/v1/webhooks": {"url": "https://hooks.example.org/vms"},
         "/api/v1/user/password": {"old_password": PASSWORD, **changed},
         "/createarchivetask": psim_order(site.values["camera"]),
+        "/api/v1/cameras/preview": {"cameras": [{"uuid": str(site.values["camera"].uuid)}]},
         "/api/v1/cameras/archive": {"cameras": [link_order(site.values["camera"])]},
         "/broadcasting/auth": {"socket_id": "1.2", "channel_name": site.values["channel"]},
     }

@@ -1,0 +1,235 @@
+"""What links to previews lead to: a picture or a few seconds, rendered when somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    QueryDict,
+    StreamingHttpResponse,
+)
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from cameras.models import Stream
+from downloads.naming import content_disposition
+from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, parse_range
+from downloads.storage_views import read
+from exports.stores.disk import OpenedOnDisk
+from previews import signing
+from previews.errors import Busy, CannotRender
+from previews.grants import check_issuer
+from previews.preview_orders import Wish, draft_of
+from previews.rendering_once import Order, studio
+from previews.serving import PREFLIGHT, SHARED
+from previews.signing import BadLink, Changed, Expired, Grant, Kind
+from vms.api.errors import INVALID
+
+NAMES = {"jpg": "preview.jpg", "mp4": "preview.mp4"}
+TYPES = {"jpg": "image/jpeg", "mp4": "video/mp4"}
+LEAST_WIDTH, MOST_WIDTH = 16, 7680
+BAD_WIDTH = f"Write a whole number from {LEAST_WIDTH} to {MOST_WIDTH}."
+BAD_CODEC = "Write copy, or leave it out."
+BUSY = "The server has all the work it can take; try again in a moment."
+# A browser that shows the same picture again need not ask for it in between.
+FRESH_SECONDS = 60
+# Among the options of a grant: the file is to be saved, not shown.
+DOWNLOAD = "download"
+
+# A picture as it is, a clip that is read as it is sent.
+Result = bytes | OpenedOnDisk
+
+
+class BadWish(Exception):
+    """What was added to the link cannot be had; `errors` as in other refusals."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.errors = {key: [message]}
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A link that may be followed: what it shows, None if that has yet to be rendered."""
+
+    grant: Grant
+    order: Order
+    headers: dict[str, str]
+    result: Result | None
+
+
+def link_path(grant: Grant) -> str:
+    """Return the path of the link that *grant* allows to follow."""
+    return f"/preview/{signing.sign(grant)}/{NAMES[grant.source]}"
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "OPTIONS"])
+async def serve_preview(request: HttpRequest, link: str) -> HttpResponseBase:
+    """Answer `/preview/<token>/<name>`; `?w=` makes pictures smaller, `?codec=copy` keeps H.265.
+
+    403 for a link that was changed, has expired or was withdrawn, 404 where there is nothing to
+    show, 503 when the server has too much to do.
+    """
+    if request.method == "OPTIONS":
+        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={**SHARED, **PREFLIGHT})
+    try:
+        return await shown(request, link)
+    except BadWish as error:
+        return refused(HTTPStatus.UNPROCESSABLE_ENTITY, INVALID, errors=error.errors)
+    except BadLink as error:
+        return refused(HTTPStatus.FORBIDDEN, error.message)
+    except CannotRender as error:
+        return refused(HTTPStatus.NOT_FOUND, error.message)
+    except Busy as error:
+        response = refused(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+        response["Retry-After"] = str(error.seconds)
+        return response
+
+
+async def shown(request: HttpRequest, link: str) -> HttpResponseBase:
+    """Answer with what is behind the link, rendered now if need be; raises why it cannot."""
+    followed = await sync_to_async(follow)(link, request.GET)
+    if matches_etag(request.headers.get("If-None-Match"), followed.headers["ETag"]):
+        close(followed.result)
+        return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=followed.headers)
+    return answer(request, followed.result or await rendered(followed), followed.headers)
+
+
+def follow(link: str, query: QueryDict) -> Followed:
+    """Look at a link and at what there is behind it: four queries, one more before rendering.
+
+    Raises:
+        BadLink: it may not be followed, or not any more.
+        BadWish: not with this query.
+        CannotRender: there is nothing to be shown.
+    """
+    now = timezone.now()
+    token, _, name = link.rpartition("/")
+    grant = signing.read(token, now)
+    if grant.kind is not Kind.PREVIEW or name != NAMES.get(grant.source):
+        raise Changed
+    try:
+        stream = check_issuer(grant, now)
+        draft = draft_of(grant, stream, wish_of(query), now)
+        result = kept(draft.order)
+        order = draft.order if result else draft.complete()
+    finally:
+        # Who waits for a rendering must not hold one of the database's few connections meanwhile.
+        close_old_connections()
+    return Followed(grant, order, headers_of(grant, stream, order, now), result)
+
+
+def wish_of(query: QueryDict) -> Wish:
+    width, codec = query.get("w"), query.get("codec")
+    if codec not in {None, "copy"}:
+        raise BadWish("codec", BAD_CODEC)
+    if width is None:
+        return Wish(None, keeps_codec=codec == "copy")
+    if not (width.isascii() and width.isdigit() and len(width) <= len(str(MOST_WIDTH))):
+        raise BadWish("w", BAD_WIDTH)
+    if not LEAST_WIDTH <= int(width) <= MOST_WIDTH:
+        raise BadWish("w", BAD_WIDTH)
+    return Wish(int(width), keeps_codec=codec == "copy")
+
+
+def kept(order: Order) -> Result | None:
+    """Return the result of *order* if it was rendered before."""
+    path = studio().find(order)
+    if path is None:
+        return None
+    try:
+        return load(path)
+    except FileNotFoundError:  # it had to go for others just now
+        return None
+
+
+def load(path: Path) -> Result:
+    if path.suffix == ".jpg":
+        return path.read_bytes()
+    file = path.open("rb")
+    return OpenedOnDisk(file, path.stat().st_size)
+
+
+async def rendered(followed: Followed) -> Result:
+    """Have it rendered.
+
+    Raises:
+        CannotRender, Busy: it is not.
+        Expired: the link has, meanwhile.
+    """
+    path = await studio().render(followed.order, settings.VMS["VMS_PREVIEW_SECONDS"])
+    if timezone.now() >= followed.grant.expires_at:
+        raise Expired
+    try:
+        return await asyncio.to_thread(load, path)
+    except FileNotFoundError as error:
+        raise Busy(1) from error
+
+
+def headers_of(grant: Grant, stream: Stream, order: Order, now: datetime) -> dict[str, str]:
+    left = int((grant.expires_at - now).total_seconds())
+    fresh = f"max-age={min(left, FRESH_SECONDS)}" if grant.begin else "no-cache"
+    is_inline = grant.option(DOWNLOAD) is None
+    return {
+        **SHARED,
+        "ETag": f'"{order.key}"',
+        "Cache-Control": f"private, {fresh}, no-transform",
+        "Content-Type": TYPES[grant.source],
+        "Content-Disposition": content_disposition(name_of(grant, stream), inline=is_inline),
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+
+
+def name_of(grant: Grant, stream: Stream) -> str:
+    when = f".{grant.begin:%Y%m%d-%H%M%S}" if grant.begin else ""
+    return f"{stream.camera.name}{when}.{grant.source}"
+
+
+def answer(request: HttpRequest, result: Result, headers: dict[str, str]) -> HttpResponseBase:
+    """Answer a picture whole, of a clip the part that is asked for."""
+    if isinstance(result, bytes):
+        return HttpResponse(result, headers=headers)
+    headers["Accept-Ranges"] = "bytes"
+    try:
+        wanted = None
+        if request.headers.get("If-Range", headers["ETag"]).strip() == headers["ETag"]:
+            wanted = parse_range(request.headers.get("Range"), result.size)
+    except Unsatisfiable:
+        result.close()
+        headers["Content-Range"] = f"bytes */{result.size}"
+        return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+    part = wanted or ByteRange(0, result.size)
+    headers["Content-Length"] = str(part.end - part.begin)
+    status = HTTPStatus.OK
+    if wanted is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = wanted.content_range(result.size)
+    if request.method == "HEAD":
+        result.close()
+        return HttpResponse(status=status, headers=headers)
+    return StreamingHttpResponse(read(result, part), status=status, headers=headers)
+
+
+def close(result: Result | None) -> None:
+    if isinstance(result, OpenedOnDisk):
+        result.close()
+
+
+def refused(status: HTTPStatus, message: str, **more: Any) -> JsonResponse:
+    headers = {**SHARED, "Cache-Control": "no-store"}
+    return JsonResponse({"message": message, **more}, status=status, headers=headers)
