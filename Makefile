@@ -39,12 +39,12 @@ demo: $(RUN_STAMP) ## show the product at work, then stay up; ONCE=1 ends after 
 test: $(DEV_STAMP) ## run all tests; says why one is skipped, for want of a service
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-# What never meets a database has nothing to find out there.
+# Of the others those that use none are left out, test by test: tests/scheduling.py.
 WITHOUT_DATABASE := tests/media tests/browser tests/exports/matrix tests/exports/test_containers.py
 
 test-postgres: $(DEV_STAMP) ## run all tests that use the database on a throwaway PostgreSQL server
-	$(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) --dist loadgroup \
-		$(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
+	TESTS_DATABASE_ONLY=1 $(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) \
+		--dist loadgroup $(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
 
 # Real workers, killed; a table of what became of each export. ARGS="-k killed" for some of it.
 chaos: $(DEV_STAMP) ## survive faults: killed workers, brokers, disks, changed archives

@@ -20,7 +20,10 @@ from tests.running import (  # noqa: F401 - fixtures for all
     own_database,
     start_up,
 )
-from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
+from tests.scheduling import (  # noqa: F401 - hooks
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
+)
 from vms.accounts.models import User
 from vms.accounts.services import open_session
 from vms.api.clients import Client
