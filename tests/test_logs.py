@@ -33,6 +33,8 @@ from vms.logs import Redacting, logging_config, redact, redact_event
         ("http://h/download?x=1&file=084b5 file=a", "http://h/download?x=1&file=*** file=a"),
         ("GET /download?%66ile=084b56a5", "GET /download?%66ile=***"),
         ("GET /x?100%=1&file=a", "GET /x?100%=1&file=a"),
+        ("GET http://s3/b/k?X-Amz-Credential=a&X-Amz-Expires=9&X-Amz-Signature=b",
+         "GET http://s3/b/k?X-Amz-Credential=***&X-Amz-Expires=9&X-Amz-Signature=***"),
         ("nothing to hide", "nothing to hide"),
     ],
 )  # fmt: skip
