@@ -12,6 +12,7 @@ from downloads.upkeep import settle_ownerless, tell_untold
 from exports import housekeeping
 from exports.turns import move_to_nodes
 from exports.wakeups import TASK, wake_missing
+from vms.accounts.services import forget_sessions
 from vms.push.publish import prune, send_unsent
 
 log = structlog.get_logger(__name__)
@@ -38,10 +39,18 @@ def clean_up() -> None:
     now = timezone.now()
     send_unsent(now)
     events = prune(now - settings.EXPORT_TTL)
+    sessions = forget_sessions(now)
     jobs = settle_ownerless(now)
     expired = housekeeping.expire_files(now)
     strays = housekeeping.remove_strays(now)
-    log.info("cleaned up", expired=len(expired), strays=strays, events=events, jobs=jobs)
+    log.info(
+        "cleaned up",
+        expired=len(expired),
+        strays=strays,
+        events=events,
+        jobs=jobs,
+        sessions=sessions,
+    )
 
 
 @shared_task(ignore_result=True)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from tests.push.sockets import plain
 from vms.accounts.models import Session
-from vms.accounts.services import end_other_sessions, open_session
+from vms.accounts.services import end_other_sessions, forget_sessions, open_session
 from vms.api.clients import Client
 from vms.api.dates import wire_timestamp
 
@@ -166,3 +166,15 @@ def test_keeps_the_limit_when_many_sign_in_at_the_same_moment(alice, settings):
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(begin, range(6)))
     assert Session.objects.live(timezone.now()).count() == 2
+
+
+def test_forgets_sessions_long_after_their_end(phone, alice):
+    now = timezone.now()
+    old = Session.objects.create(user=alice, expires_at=now - timedelta(days=31))
+    ended = Session.objects.create(user=alice, expires_at=now + timedelta(days=1), revoked_at=now)
+    recent = Session.objects.create(user=alice, expires_at=now - timedelta(days=29))
+
+    assert forget_sessions(now) == 1
+    assert not Session.objects.filter(pk=old.pk).exists()
+    assert Session.objects.filter(pk__in=[phone.pk, ended.pk, recent.pk]).count() == 3
+    assert forget_sessions(now) == 0

@@ -18,6 +18,8 @@ from vms.api.clients import Client
 logger = structlog.get_logger(__name__)
 
 TOUCH_EVERY = timedelta(minutes=5)
+# So long operators see a session that is over; so many are forgotten at a time.
+KEPT, AT_ONCE = timedelta(days=30), 1000
 
 
 class BadCredentials(Exception):
@@ -151,6 +153,18 @@ def end_all_sessions(user: User, now: datetime) -> int:
 
 
 @transaction.atomic
+def forget_sessions(now: datetime) -> int:
+    """Delete sessions that nothing could use for KEPT; some at a time. Returns how many.
+
+    A session that was ended goes with those of its age: until then operators see that it was.
+    """
+    old = Session.objects.filter(expires_at__lt=now - KEPT).order_by("expires_at")
+    deleted, _ = Session.objects.filter(
+        pk__in=list(old.values_list("pk", flat=True)[:AT_ONCE])
+    ).delete()
+    return deleted
+
+
 def change_password(user: User, password: str, keep: Session, now: datetime) -> None:
     """Set the password of *user*; whoever signed in with the old one, except here, is out."""
     user.set_password(password)
