@@ -25,8 +25,8 @@ from previews.recipes import MEDIA_NAME
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.entries import read_entry
 from vms.media.mp4.fragmenting import FragmentTrack, InitTrack, fragment_head, init_section
-from vms.media.mp4.index import TrackIndex
-from vms.media.mp4.table import Ints, Samples, Table, pack, spans_of
+from vms.media.mp4.index import FileIndex, TrackIndex
+from vms.media.mp4.table import Ints, Samples, Spans, Table, pack, spans_of
 
 # A segment of the archive that lasts no longer is one fragment; longer ones are split at keyframes.
 LONGEST_NS, SPLIT_NS = 12 * NS, 6 * NS
@@ -128,7 +128,7 @@ class Fragmenter:
         longest = part.end_ns - part.at_ns > LONGEST_NS
         for key in np.flatnonzero(video.sync).tolist():
             far = longest and shown[key] - shown[edges[-1]] >= SPLIT_NS
-            if key and (far or key in changes):
+            if key and (far or key in changes) and shown[key] < part.end_ns:
                 edges.append(key)
         begins = [part.at_ns, *(int(shown[key]) for key in edges[1:])]
         sound = self.sound_edges(samples.get("audio"), begins)
@@ -151,9 +151,7 @@ class Fragmenter:
     ) -> None:
         video = piece.samples["video"]
         init = self.init_of(track.entries[int(video.entry[0])])
-        spans = spans_of([pack(samples) for samples in piece.samples.values()])
-        if spans is None:
-            raise Unspliceable("Samples of a segment share bytes.")
+        spans = stretches(index_of(part), piece)
         tracks = [
             FragmentTrack(
                 list(self.lanes).index(kind) + 1,
@@ -250,6 +248,21 @@ class Lane:
 
     def nanoseconds(self, ticks: Ints) -> Ints:
         return ticks // self.clock * NS + ticks % self.clock * NS // self.clock
+
+
+def stretches(index: FileIndex, piece: Piece) -> Spans:
+    """Return where the samples of a fragment lie in their file.
+
+    Raises:
+        Unspliceable: they share bytes.
+    """
+    count = sum(map(len, piece.samples.values()))
+    if count == sum(track.summary.count for track in index.tracks.values()):
+        return index.spans
+    spans = spans_of([pack(samples) for samples in piece.samples.values()])
+    if spans is None:
+        raise Unspliceable("Samples of a segment share bytes.")
+    return spans
 
 
 def piece_of(samples: Samples, edges: Sequence[int], index: int) -> Samples:
