@@ -123,6 +123,14 @@ def test_says_that_a_name_is_not_known(limits):
         post(read_target("https://hooks.invalid/"), BODY, {}, limits())
 
 
+def test_waits_for_no_resolver(limits, monkeypatch):
+    done = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: done.wait() and [])
+    with pytest.raises(NotSent, match="not looked up in time"):
+        post(read_target("https://hooks.example.org/"), BODY, {}, limits(seconds=0.2))
+    done.set()
+
+
 def test_tries_the_next_address_when_nobody_listens_at_one(receiver, limits, resolves):
     resolves(["127.0.0.3", "127.0.0.1"])
     target = read_target(f"https://hooks.example.org:{receiver.port}/")

@@ -21,7 +21,7 @@ from vms.webhooks.models import TEST, Delivery, Webhook
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_QUIET = timedelta(minutes=10)
-# Beyond the longest attempt; looking a name up has no limit of ours.
+# Beyond the longest attempt that the settings allow.
 LEASE = timedelta(seconds=120)
 LOG_KEPT = timedelta(days=7)
 LOST = "The server was interrupted each time."

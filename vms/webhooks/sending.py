@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event, Thread, Timer
 from time import monotonic
 
 from vms.webhooks.addresses import Network, may_connect
@@ -49,7 +49,7 @@ def post(target: Target, body: bytes, headers: Mapping[str, str], limits: Limits
     """
     deadline = monotonic() + limits.seconds
     context = trust(limits.ca_file)
-    raw = connect(checked_addresses(target, limits.allowed), deadline)
+    raw = connect(checked_addresses(target, limits.allowed, deadline), deadline)
     with raw, cut_off(raw, deadline) as is_cut:
         try:
             tls = context.wrap_socket(raw, server_hostname=target.host)
@@ -74,16 +74,33 @@ def exchange(
     return response.status
 
 
-def checked_addresses(target: Target, allowed: Sequence[Network]) -> Sequence[Place]:
+def checked_addresses(
+    target: Target, allowed: Sequence[Network], deadline: float
+) -> Sequence[Place]:
     """Resolve the host, once; every address it has must be one that may be connected to."""
-    try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NotSent("The host name is not known.") from error
-    addresses = [(family, (str(place[0]), target.port)) for family, *_kind, place in found]
+    addresses = resolve(target, deadline)
     if not all(may_connect(host, allowed) for _family, (host, _port) in addresses):
         raise NotSent(REFUSED)
     return addresses[:MOST_ADDRESSES]
+
+
+def resolve(target: Target, deadline: float) -> Sequence[Place]:
+    """Ask the system's resolver, which knows no deadline: a thread that is late is left to it."""
+    found: list[Place] = []
+
+    def ask() -> None:
+        with suppress(OSError, UnicodeError):
+            answers = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            found.extend((answer[0], (str(answer[4][0]), target.port)) for answer in answers)
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(max(deadline - monotonic(), 0))
+    if thread.is_alive():
+        raise NotSent("The host name was not looked up in time.")
+    if not found:
+        raise NotSent("The host name is not known.")
+    return found
 
 
 def connect(addresses: Sequence[Place], deadline: float) -> socket.socket:
