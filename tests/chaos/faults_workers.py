@@ -14,6 +14,7 @@ from exports.models import ExportJob
 from exports.wakeups import wake
 from tests.chaos.site import dice, kill
 from tests.running import parent_of, wait_until
+from vms.ops.programs import exports_worker
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
 
@@ -177,11 +178,14 @@ def test_two_nodes_each_with_a_worker(site, stream, alice, survived):
     east = site.start_worker("exports.east", concurrency=1)
     wait_until(lambda: not waiting().filter(node="east").exists())
     assert waiting().filter(node="west", attempt=0).count() == 3
-    west = site.start_worker("exports.west", "exports", concurrency=1)
+    stream.node = ""
+    stream.save()
+    site.order(alice, stream, 9, 12)  # of no node: any worker's
+    west = site.spawn("west", exports_worker("west", 1).command)
     site.wait_until_ended()
     east_owners, west_owners = (owners_of(node) for node in ("east", "west"))
     row = survived()
-    assert (row.asked, row.right) == (6, 6)
+    assert (row.asked, row.right) == (7, 7)
     assert east_owners.isdisjoint(west_owners)
     assert east.pid != west.pid
 
