@@ -127,12 +127,12 @@ class Owners:
         announce_job(job, now)
 
 
-def announce_deleted(download: Download, now: datetime) -> None:
-    """Tell the owner that a record is deleted; called in the transaction that does it."""
+def announce_deleted(download: Download, download_id: int, now: datetime) -> None:
+    """Tell the owner that a record is deleted; called in the transaction that did it."""
     body: ArchiveDeleted = {
         "type": "archive_deleted",
         "status": "ok",
-        "data": {"download_id": download.pk},
+        "data": {"download_id": download_id},
     }
     record_event(user_id=download.user_id, session_id=download.session_id, body=dict(body), now=now)
 

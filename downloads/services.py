@@ -202,10 +202,11 @@ def delete(download: Download, now: datetime) -> None:
     """Remove the record; the job or file goes too unless another record still uses it."""
     with transaction.atomic():
         lock(download)
-        job = download.job
-        announce_deleted(download, now)
+        job, download_id = download.job, download.pk
         download.delete()
         release(job, now)
+        # Last: whoever locks a job and a user's feed does so in this order.
+        announce_deleted(download, download_id, now)
 
 
 def release(job: ExportJob, now: datetime) -> None:

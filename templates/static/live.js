@@ -20,7 +20,8 @@ export class Live {
       this.address ??= `${(await call("GET", "/api/v1/wsurl")).ws_url}/notifications`;
       const { ticket } = await call("POST", "/api/v1/ws-ticket");
       if (!this.isWanted) return;
-      this.socket = new WebSocket(`${this.address}?token=${encodeURIComponent(ticket)}`);
+      const after = this.lastId === null ? "" : `&after=${this.lastId}`;
+      this.socket = new WebSocket(`${this.address}?token=${encodeURIComponent(ticket)}${after}`);
       this.socket.onmessage = (message) => this.hear(JSON.parse(message.data));
       this.socket.onclose = () => this.lose();
     } catch {
@@ -36,9 +37,7 @@ export class Live {
   hear(message) {
     if (message.type === "authenticated") {
       this.failures = 0;
-      if (this.lastId !== null) {
-        this.socket.send(JSON.stringify({ type: "resume", after: this.lastId }));
-      }
+      this.lastId ??= message.last_id;
       this.onState(true);
     } else if (message.type === "event") {
       if (message.id) this.lastId = Math.max(this.lastId ?? 0, message.id);

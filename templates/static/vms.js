@@ -59,6 +59,7 @@ function hear(body) {
   const { type, data } = body;
   if (type === "archive_generated") take(data.download);
   if (type === "archive_progress") lines.get(data.download_id)?.progress(data.percent);
+  if (type === "archive_deleted") drop(data.download_id);
 }
 
 // Whenever the line is (back) up, the list is the truth.
@@ -86,9 +87,12 @@ function take(record) {
   arrange();
 }
 
+// Deleted here or elsewhere; here it is heard twice.
 function drop(id) {
-  lines.get(id).stop();
-  lines.get(id).element.remove();
+  const line = lines.get(id);
+  if (!line) return;
+  line.stop();
+  line.element.remove();
   lines.delete(id);
   arrange();
 }
