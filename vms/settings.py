@@ -240,7 +240,7 @@ CACHES = {
 }
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "BACKEND": "vms.push.layer.PushLayer",
         "CONFIG": {
             # Without socket_timeout None, redis-py 8 ends an idle socket after five seconds.
             "hosts": [{"address": REDIS_URL, "socket_timeout": None}],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import gc
 
 import pytest
+from channels_redis.core import RedisChannelLayer
 from django.core.cache import caches
 
 from tests.push.sockets import happen, plain
@@ -39,3 +42,25 @@ async def test_a_socket_whose_broker_dies_asks_the_client_to_come_back(broker, a
         broker.kill()
         broker.wait()
         assert await socket.closed_with() == 1012
+
+
+async def test_a_broker_cut_off_while_a_message_is_put_away_leaves_no_traceback(
+    broker, alice_session, monkeypatch
+):
+    """The library puts it away in a task nobody waits for: asyncio would log what it raises."""
+    put_away = []
+
+    async def cut_off(_layer, *_arguments):
+        put_away.append(True)
+        raise ConnectionError
+
+    monkeypatch.setattr(RedisChannelLayer, "_clean_receive_backup", cut_off)
+    failures = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: failures.append(context))
+    async with plain(alice_session) as socket:
+        event_id = await happen(alice_session)
+        assert (await socket.receive_json())["id"] == event_id
+    gc.collect()
+    assert put_away
+    assert failures == []
