@@ -20,7 +20,8 @@ class Container:
     pictures that are decoded and not shown. `reorders`: it keeps the times of decoding and of
     showing apart. `in_band`: it wants parameter sets before every keyframe instead of once at the
     head; `headed`: it needs those of AAC before anything else. `changes`: pictures may change size
-    midway. `tick` is the step of its times in seconds, None when that is the clock of the footage.
+    midway. `tight`: a packet of sound that sticks out counts as length, so whole ones do not always
+    do. `tick` is the step of its times in seconds, None when that is the clock of the footage.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Container:
     in_band: bool = False
     headed: bool = False
     changes: bool = False
+    tight: bool = False
     unbroken: frozenset[str] = frozenset()
     tick: Fraction | None = None
     options: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ CONTAINERS: Mapping[str, Container] = {
             muxer="flv",
             video=CLASSIC,
             audio=frozenset({"aac", "mp3"}),
+            tight=True,
             tick=MILLISECOND,
             options={"flvflags": "add_keyframe_index"},
         ),
@@ -120,6 +123,7 @@ CONTAINERS: Mapping[str, Container] = {
             reorders=False,
             in_band=True,
             headed=True,
+            tight=True,
             tick=MILLISECOND,
         ),
         Container(

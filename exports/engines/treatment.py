@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from exports.engines.containers import CONTAINERS, MP4, Container
+from exports.engines.hearing import sticks_out
 from exports.engines.timing import moved, shown_times, steady_rate
 from exports.errors import ExportError
 from exports.plan import ExportPlan
@@ -20,6 +21,9 @@ TITLES = {
     "hevc": "H.265",
     "aac": "AAC",
     "mp3": "MP3",
+    "mp3float": "MP3",  # as its decoder is called
+    "pcm_s16be": "PCM",
+    "pcm_s16le": "PCM",
     "opus": "Opus",
     "pcm_alaw": "G.711",
     "pcm_mulaw": "G.711",
@@ -107,10 +111,12 @@ def sound_encoder(plan: ExportPlan, target: Container) -> str | None:
     """Return the encoder of the sound, None to copy it or when there is none.
 
     Where sound is counted sample by sample, G.711 is laid out anew: cut to the sample, its pauses
-    filled, without any loss.
+    filled, without any loss. What is tight gets sound cut to the sample where packets stick out.
     """
-    if plan.audio is None or plan.audio.codec in target.audio:
+    if plan.audio is None:
         return None
+    if plan.audio.codec in target.audio:
+        return "aac" if target.tight and sticks_out(plan) else None
     return plan.audio.codec if plan.audio.codec in target.unbroken else "aac"
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
-from exports.clock import NS, Nanoseconds, scale
+from exports.clock import NS, scale
+from exports.engines.hearing import Sound, heard, planned_sound
 from exports.engines.timing import FINE, moved, shown_times
 from exports.engines.treatment import COPIED, LOSSLESS, Treatment
 from exports.errors import NotVerified
-from exports.plan import ExportPlan, output_times
+from exports.plan import ExportPlan
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.edits import shown_duration
 from vms.media.opening import open_recording
@@ -209,34 +209,6 @@ def verify_unbroken(track: Track) -> None:
     refuse_unless(longest <= SYNC_NS, "sound", "unbroken", f"{longest / 1e6:.0f} ms missing")
 
 
-@dataclass(frozen=True)
-class Sound:
-    """Nanoseconds since the first picture: begin of the first and last packet, end of all."""
-
-    begin: int
-    last: int
-    end: int
-
-
-def planned_sound(plan: ExportPlan) -> Sound:
-    parts: list[Sound] = []
-    for part in plan.slices:
-        track = part.segment.media.audio
-        if track is not None and len(part.audio):
-            times = output_times(part, track, part.audio)
-            lengths = scale(track.duration[part.audio.slice()], track.time_base)
-            parts.append(heard(times, times + lengths))
-    return Sound(
-        min(one.begin for one in parts),
-        max(one.last for one in parts),
-        max(one.end for one in parts),
-    )
-
-
 def found_sound(track: Track, begin: int) -> Sound:
     times = scale(track.pts, track.time_base) - begin
     return heard(times, times + scale(track.duration, track.time_base))
-
-
-def heard(times: Nanoseconds, ends: Nanoseconds) -> Sound:
-    return Sound(int(times.min()), int(times.max()), int(ends.max()))
