@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 # The longest a link may live. Source: AWS Signature Version 4, X-Amz-Expires.
 LONGEST_LINK_SECONDS = 604_800
+QUICK_SECONDS = 3.0
 # Stands before the name of a file whose upload nobody finished. Such a one is a stray even while
 # the file itself, uploaded once more when an answer was lost, is one of a ready job.
 UPLOAD = ".upload/"
@@ -64,7 +65,9 @@ class BucketStore:
         raise FileNotFoundError
 
     def exists(self, name: str) -> bool:
-        status = self.requests.ask("HEAD", name).status
+        # Asked while others wait: for rows that are locked, on SQLite for the whole database.
+        quick = min(QUICK_SECONDS, self.place.timeout_seconds)
+        status = self.requests.ask("HEAD", name, attempts=1, timeout_seconds=quick).status
         if status == HTTPStatus.OK:
             return True
         self.require_that_it_is_missing(status)

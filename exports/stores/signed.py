@@ -41,11 +41,11 @@ class SignedRequests:
         self.pool = urllib3.PoolManager(
             maxsize=8,
             retries=False,
-            timeout=urllib3.Timeout(
-                connect=min(CONNECT_SECONDS, place.timeout_seconds), read=place.timeout_seconds
-            ),
             ca_certs=str(place.ca_file) if place.ca_file else None,
         )
+
+    def timeout(self, seconds: float) -> urllib3.Timeout:
+        return urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -83,6 +83,7 @@ class SignedRequests:
         headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
         attempts: int | None = None,
+        timeout_seconds: float | None = None,
         is_streamed: bool = False,
     ) -> Any:
         """Send a request, again if that may help; returns the answer, which may be a refusal.
@@ -94,7 +95,9 @@ class SignedRequests:
             raise StorageAway("the bucket did not answer a moment ago")
         wait = FIRST_WAIT_SECONDS
         for left in reversed(range(attempts or self.place.attempts)):
-            answer, trouble = self.ask_once(method, name, headers, parameters, is_streamed)
+            answer, trouble = self.ask_once(
+                method, name, headers, parameters, timeout_seconds, is_streamed
+            )
             if answer is not None:
                 return answer
             if left:
@@ -109,6 +112,7 @@ class SignedRequests:
         name: str,
         headers: Mapping[str, str] | None,
         parameters: Mapping[str, str] | None,
+        timeout_seconds: float | None,
         is_streamed: bool,  # noqa: FBT001 - passed on
     ) -> tuple[Any, str]:
         """Return the answer, or None and what was wrong."""
@@ -121,6 +125,7 @@ class SignedRequests:
                 preload_content=not is_streamed,
                 decode_content=False,
                 redirect=False,
+                timeout=self.timeout(timeout_seconds or self.place.timeout_seconds),
             )
         except urllib3.exceptions.HTTPError as error:
             return None, type(error).__name__  # its text holds the signed address

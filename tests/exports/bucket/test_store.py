@@ -268,7 +268,7 @@ def test_does_not_wait_for_each_file_of_a_server_that_is_away(store, s3_proxy):
     for _ in range(20):
         with pytest.raises(StorageAway):
             store.delete(NAME)
-    assert len(s3_proxy.asked) == 2
+    assert len(s3_proxy.asked) == 2  # the attempts of one
 
 
 def test_deletes_a_file_and_forgives_that_it_is_gone(store, kept, bucket):
