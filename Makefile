@@ -86,6 +86,9 @@ bench-api: $(DEV_STAMP) ## measure lists of a million downloads, and files besid
 bench-push: $(DEV_STAMP) ## measure how soon events arrive at a thousand sockets, and what one costs
 	$(BIN)/python -m bench push $(ARGS)
 
+bench-throughput: $(DEV_STAMP) ## measure exports a second of whole servers, and how soon a client hears
+	$(BIN)/python -m bench throughput $(ARGS)
+
 format: $(DEV_STAMP) ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

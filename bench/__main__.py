@@ -18,14 +18,19 @@ from bench.figures import Figure, save, show
 
 # Of parts whose cases do not say their own.
 ROUNDS = 5
+LINK_ROUNDS = 15
+PREVIEW_ROUNDS = 25
 # The exit code when a figure misses its bar; other codes are for what went wrong.
 MISSED = 3
-PARTS = ("exports", "plan", "memory", "index", "drift", "rows")
+PARTS = ("exports", "plan", "memory", "index", "drift", "previews", "rows")
 # What `make bench-api` asks for: servers instead of the engine.
-API_PARTS = ("api", "storage")
+API_PARTS = ("api", "storage", "links")
 # And `make bench-push`.
 PUSH_PARTS = ("push",)
-ALL_PARTS = PARTS + API_PARTS + PUSH_PARTS
+# And `make bench-throughput`.
+THROUGHPUT_PARTS = ("throughput",)
+SERVER_PARTS = API_PARTS + PUSH_PARTS + THROUGHPUT_PARTS
+ALL_PARTS = PARTS + SERVER_PARTS
 
 
 def main(arguments: list[str]) -> int:
@@ -34,7 +39,7 @@ def main(arguments: list[str]) -> int:
     console = Console(width=max(140, Console().width))
     found: list[Figure] = []
     for part in options.parts or PARTS:
-        run = measure_server if part in API_PARTS + PUSH_PARTS else measure
+        run = measure_server if part in SERVER_PARTS else measure
         for figures in run(part, options):
             show(part, figures, console)
             found += figures
@@ -68,7 +73,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
     """Run one part, case by case; modules that need Django are imported once it is set up."""
-    from bench import drift, indexing, planning, rounds, rows
+    from bench import drift, indexing, planning, previews, rounds, rows
 
     root, turns = options.folder, options.rounds
     if part == "exports":
@@ -79,6 +84,10 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
     if part == "rows":
         for database in options.databases.split(","):
             yield rows.measure_rows(root, database, options.rows, say)
+        return
+    if part == "previews":
+        yield from previews.measure_rendering(root, turns or PREVIEW_ROUNDS, say, tiny=options.tiny)
+        yield previews.measure_serving(root, say, tiny=options.tiny)
         return
     sets = cases.TINY_SETS if options.tiny else cases.LONG_SETS
     if part == "drift":
@@ -94,10 +103,21 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
 
 
 def measure_server(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
-    from bench import api, push, storage
+    from bench import api, links, push, storage, throughput
 
+    if part == "throughput":
+        many, told = (6, 3) if options.tiny else (throughput.EXPORTS, throughput.TOLD)
+        yield from throughput.measure_throughput(
+            options.folder, many, told, options.rounds or 1, say
+        )
+        return
     if part == "push":
         yield from push.measure_push(options.folder, push.TINY if options.tiny else push.FULL, say)
+        return
+    if part == "links":
+        yield links.measure_links(
+            options.folder, options.rounds or LINK_ROUNDS, say, tiny=options.tiny
+        )
         return
     if part == "storage":
         size = storage.TINY_SIZE if options.tiny else storage.SIZE
