@@ -29,6 +29,9 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match",
     "Access-Control-Max-Age": "600",
 }
+# Twice this, and what the connection buffers, is all that a slow reader costs; larger blocks cost
+# more time for each byte.
+BLOCK = 2**19
 # Pins of a cut that is being read are told so this often.
 KEEP_SECONDS = 30.0
 
@@ -76,7 +79,7 @@ async def read(cut: OpenCut, part: ByteRange) -> AsyncIterator[bytes]:
     breaks off: the client sees that bytes are missing.
     """
     loop = asyncio.get_running_loop()
-    blocks = await loop.run_in_executor(None, cut.file.read, part.begin, part.end)
+    blocks = await loop.run_in_executor(None, cut.file.read, part.begin, part.end, BLOCK)
     kept_at = time.monotonic()
     following = loop.run_in_executor(None, next, blocks, b"")
     try:

@@ -63,8 +63,8 @@ class VirtualFile:
         """A strong entity tag, with its quotes: another as soon as a byte can be another."""
         return f'"{digest_of(self.spliced)[:32]}"'
 
-    def read(self, begin: int, end: int) -> Generator[bytes, None, None]:
-        """Read `[begin, end)` in blocks of at most 1 MiB; never ends early without an error.
+    def read(self, begin: int, end: int, block: int = BLOCK) -> Generator[bytes, None, None]:
+        """Read `[begin, end)` in blocks of *block* bytes; never ends early without an error.
 
         Every segment of the span is looked at before this returns, and again after each block was
         read and before it is handed out. Close the iterator when it is not read to its end.
@@ -74,7 +74,7 @@ class VirtualFile:
             ValueError: the file has no such span.
         """
         self.check(begin, end)
-        return self.blocks(begin, end)
+        return self.blocks(begin, end, block)
 
     def check(self, begin: int, end: int) -> None:
         """See that the segments of `[begin, end)` are what they were; raises as `read` does."""
@@ -113,10 +113,10 @@ class VirtualFile:
             begin += length
             index += 1
 
-    def blocks(self, begin: int, end: int) -> Generator[bytes, None, None]:
+    def blocks(self, begin: int, end: int, block: int) -> Generator[bytes, None, None]:
         """Gather the bytes of small pieces to blocks."""
         gathered: list[bytes] = []
-        room = BLOCK
+        room = block
         reader = Reader(self.spliced, self.locate)
         try:
             for piece in self.pieces(begin, end):
@@ -129,7 +129,7 @@ class VirtualFile:
                     done, room = done + len(data), room - len(data)
                     if room == 0:
                         yield b"".join(gathered)
-                        gathered, room = [], BLOCK
+                        gathered, room = [], block
             if gathered:
                 yield b"".join(gathered)
         finally:
