@@ -67,6 +67,9 @@ class ExportJob(models.Model):
         related_name="+",
         help_text="who ordered it first: the queue is fair between users",
     )
+    request_id = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="of who ordered it first, for logs"
+    )
     node = models.CharField(max_length=32, blank=True, help_text="as the stream's; whose workers")
     turn = models.FloatField(default=0, editable=False, help_text="the least is made next")
     cost = models.FloatField(

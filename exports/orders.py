@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from structlog.contextvars import get_contextvars
 
 from cameras.models import Stream
 from cameras.timeline import Interval
@@ -98,6 +99,7 @@ def new_job(
         turn=turn,
         cost=turns.cost(interval),
         user_id=user_id,
+        request_id=get_contextvars().get("request_id", ""),
         begin=interval.begin,
         end=interval.end,
         container=options.container,

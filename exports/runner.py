@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from cameras.timeline import Interval
 from exports import states, storage
@@ -57,9 +58,15 @@ def new_owner() -> str:
 
 
 def run_claimed(job: ExportJob | None, told: Told) -> ExportJob | None:
-    """Make attempt after attempt, as long as the job is ours."""
+    """Make attempt after attempt, as long as the job is ours.
+
+    What is logged meanwhile bears the id of the request that ordered it: the message that woke us
+    may be of another one.
+    """
     while job:
-        if run_attempt(job, told):
+        with bound_contextvars(**({"request_id": job.request_id} if job.request_id else {})):
+            has_ended = run_attempt(job, told)
+        if has_ended:
             return ExportJob.objects.get(pk=job.pk)
         job = states.claim(job.pk, job.owner, timezone.now())
     return None

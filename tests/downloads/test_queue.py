@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 from celery import current_app
 from django.utils import timezone
 
 from exports import states
 from exports.models import ExportJob
+from exports.runner import run_next
 from tests import factories
 from tests.factories import order_body
 
@@ -88,6 +90,16 @@ def test_a_full_queue_refuses_repeats_too_but_keeps_files_that_are_there(api, al
     order(client, yard)
     assert post(client, f"{PATH}/{gone.pk}/repeat").status_code == 429
     assert post(client, f"{PATH}/{there.pk}/repeat").status_code == 200
+
+
+def test_what_a_worker_logs_of_a_job_bears_the_id_of_its_order(api, alice, yard, caplog):
+    """Not that of the message which woke the worker: it may be of somebody else's order."""
+    body = order_body(yard)
+    api(alice).post(PATH, body, format="json", headers={"X-Request-ID": "the-order"})
+    with structlog.contextvars.bound_contextvars(request_id="another-one"):
+        run_next("", lambda _job, _percent: None)
+    [said] = [record.msg for record in caplog.records if record.name == "exports.runner"]
+    assert (said["event"], said["request_id"]) == ("export attempt failed", "the-order")
 
 
 def test_wakes_the_workers_beside_the_archive(
