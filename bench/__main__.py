@@ -73,7 +73,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
     """Run one part, case by case; modules that need Django are imported once it is set up."""
-    from bench import drift, indexing, planning, previews, rounds, rows
+    from bench import drift, indexing, planning, rounds, rows
 
     root, turns = options.folder, options.rounds
     if part == "exports":
@@ -84,10 +84,6 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
     if part == "rows":
         for database in options.databases.split(","):
             yield rows.measure_rows(root, database, options.rows, say)
-        return
-    if part == "previews":
-        yield from previews.measure_rendering(root, turns or PREVIEW_ROUNDS, say, tiny=options.tiny)
-        yield previews.measure_serving(root, say, tiny=options.tiny)
         return
     sets = cases.TINY_SETS if options.tiny else cases.LONG_SETS
     if part == "drift":
@@ -100,6 +96,14 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
         run = planning.measure_planning if part == "plan" else planning.measure_memory
         for seconds in (48,) if options.tiny else (cases.HOUR, cases.DAY):
             yield run(footage, seconds, root, turns or ROUNDS, say)
+
+
+def measure_previews(_part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
+    from bench import previews
+
+    turns = options.rounds or PREVIEW_ROUNDS
+    yield from previews.measure_rendering(options.folder, turns, say, tiny=options.tiny)
+    yield previews.measure_serving(options.folder, say, tiny=options.tiny)
 
 
 def measure_server(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:

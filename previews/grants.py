@@ -41,7 +41,7 @@ def check_issuer(grant: Grant, now: datetime) -> Stream:
         camera__uuid=grant.camera,
         camera__in=visible_cameras(user),
     )
-    stream = streams.first()
+    stream = next(iter(streams), None)
     if stream is None:
         raise Withdrawn
     return stream

@@ -9,9 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -32,7 +30,8 @@ from exports.stores.disk import OpenedOnDisk
 from previews import signing
 from previews.errors import Busy, CannotRender
 from previews.grants import check_issuer
-from previews.preview_orders import Wish, draft_of
+from previews.preview_database import in_database, remembered
+from previews.preview_orders import Draft, Wish, draft_of
 from previews.rendering_once import Order, studio
 from previews.serving import PREFLIGHT, SHARED
 from previews.signing import BadLink, Changed, Expired, Grant, Kind
@@ -102,7 +101,7 @@ async def serve_preview(request: HttpRequest, link: str) -> HttpResponseBase:
 
 async def shown(request: HttpRequest, link: str) -> HttpResponseBase:
     """Answer with what is behind the link, rendered now if need be; raises why it cannot."""
-    followed = await sync_to_async(follow)(link, request.GET)
+    followed = await in_database(follow, link, request.GET)
     if matches_etag(request.headers.get("If-None-Match"), followed.headers["ETag"]):
         close(followed.result)
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=followed.headers)
@@ -122,15 +121,15 @@ def follow(link: str, query: QueryDict) -> Followed:
     grant = signing.read(token, now)
     if grant.kind is not Kind.PREVIEW or name != NAMES.get(grant.source):
         raise Changed
-    try:
-        stream = check_issuer(grant, now)
-        draft = draft_of(grant, stream, wish_of(query), now)
-        result = kept(draft.order)
-        order = draft.order if result else draft.complete()
-    finally:
-        # Who waits for a rendering must not hold one of the database's few connections meanwhile.
-        close_old_connections()
-    return Followed(grant, order, headers_of(grant, stream, order, now), result)
+    wish = wish_of(query)
+
+    def look_up() -> Draft:
+        return draft_of(grant, check_issuer(grant, now), wish, now)
+
+    draft = remembered((token, wish), look_up)
+    result = kept(draft.order)
+    order = draft.order if result else draft.complete()
+    return Followed(grant, order, headers_of(grant, draft.stream, order, now), result)
 
 
 def wish_of(query: QueryDict) -> Wish:

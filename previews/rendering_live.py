@@ -114,7 +114,10 @@ def opened(url: str) -> Iterator[Any]:
     """
     scheme, _, rest = url.partition(":")
     place = unquote(file_path(rest)) if scheme == "file" else url
-    options = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
+    # To count frames a second takes seconds in which nothing is shown.
+    options = {"fpsprobesize": "0"}
+    if scheme.startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"
     try:
         with av.open(
             place, metadata_errors="ignore", timeout=SILENT_SECONDS, options=options

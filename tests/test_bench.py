@@ -41,6 +41,8 @@ def test_bench_measures_every_part_and_keeps_the_figures(tmp_path):
         "closed segments: read",
         "worst A/V offset",
         "as the worker asks",
+        "jpg",
+        "slowest request",
     }
     by_case = {(item["case"], item["what"]): item for item in figures}
     drift = by_case["ours, tiny-mp4-4s", "worst A/V offset"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from django.test import AsyncClient
 from django.utils import timezone
 
 from cameras.models import Segment
-from previews import preview_orders, preview_views, signing
+from previews import preview_database, preview_orders, preview_views, signing
 from previews.errors import Busy
 from previews.preview_orders import NEWEST
 from previews.preview_views import follow, link_path
@@ -36,9 +37,11 @@ AT = BEGIN + timedelta(seconds=5.26)
 
 @pytest.fixture(autouse=True)
 def one_connection(monkeypatch, request):
-    """Leave the connection open that holds the test's transaction, as Django's own client does."""
-    if "transactional_db" not in request.fixturenames:
-        monkeypatch.setattr(preview_views, "close_old_connections", lambda: None)
+    """Read by the connection that holds the test's transaction: no other one sees its rows."""
+    if request.node.get_closest_marker("django_db").kwargs.get("transaction") is None:
+        monkeypatch.setattr(
+            preview_views, "in_database", lambda read, *args: sync_to_async(read)(*args)
+        )
 
 
 @pytest.fixture
@@ -272,9 +275,9 @@ def test_tells_an_expired_link_from_a_changed_one(link, monkeypatch):
     messages = []
 
     for now in (ends_at - timedelta(microseconds=1), ends_at):
-        monkeypatch.setattr(preview_views.timezone, "now", lambda now=now: now)
-        messages.append(look(url))
-    monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr(preview_views.timezone, "now", lambda now=now: now)
+            messages.append(look(url))
     changed = look(url[:-30] + "x" + url[-29:])
 
     assert [one.status_code for one in messages] == [200, 403]
@@ -404,9 +407,9 @@ def test_garbage_in_a_segment_is_404_or_a_good_picture(link, camera, source, con
 
 
 def test_a_renderer_that_dies_is_404_and_the_next_picture_comes(link, monkeypatch):
-    monkeypatch.setattr(preview_orders, "PICTURE", "tests.previews.jobs:die_instead")
-    answer = look(link())
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(preview_orders, "PICTURE", "tests.previews.jobs:die_instead")
+        answer = look(link())
 
     assert answer.status_code == 404
     assert look(link(AT + timedelta(seconds=1))).status_code == 200
@@ -529,8 +532,79 @@ def test_many_links_to_the_same_picture_are_one_rendering(link, renderings):
     assert renderings == ["render_picture"]
 
 
+# --- by threads of their own -------------------------------------------------------------------
+
+
+@pytest.fixture
+def readers(monkeypatch, transactional_db):
+    """Give the test a reader of its own, whose connection ends with it."""
+    made = ThreadPoolExecutor(1, initializer=preview_database.begin_memory)
+    monkeypatch.setattr(preview_database, "readers", made)
+    yield made
+    made.submit(connections.close_all).result()
+    made.shutdown()
+
+
 @pytest.mark.django_db(transaction=True)
-async def test_is_served_in_an_event_loop_as_well(link):
+@pytest.mark.parametrize(
+    "withdraw",
+    [end_her_session, switch_her_off, take_the_camera_away, block_the_camera, delete_the_camera],
+)
+def test_what_is_remembered_is_forgotten_with_any_write(
+    readers, link, alice, camera, monkeypatch, withdraw
+):
+    monkeypatch.setattr(preview_database, "REMEMBERED_SECONDS", 1e9)
+    url = link()
+    assert [look(url).status_code for _ in range(3)] == [200] * 3
+
+    withdraw(alice, camera)
+
+    assert look(url).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asks_little_while_nothing_is_written(readers, link, monkeypatch):
+    monkeypatch.setattr(preview_database, "REMEMBERED_SECONDS", 1e9)
+    url = link()
+    first = look(url)
+    asked = []
+    monkeypatch.setattr(preview_views, "check_issuer", asked.append)
+
+    assert look(url).body == first.body
+    assert asked == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_remembers_for_a_moment_only(readers, link, monkeypatch):
+    monkeypatch.setattr(preview_database, "REMEMBERED_SECONDS", -1)
+    asked = []
+
+    def check(*arguments, check=preview_views.check_issuer):
+        asked.append(arguments)
+        return check(*arguments)
+
+    monkeypatch.setattr(preview_views, "check_issuer", check)
+    url = link()
+
+    assert [look(url).status_code for _ in range(3)] == [200] * 3
+    assert len(asked) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_goes_on_when_the_database_closed_the_connection(readers, link):
+    url = link()
+    assert look(url).status_code == 200
+
+    def cut():
+        connections["default"].connection.close()
+
+    readers.submit(cut).result()
+
+    assert look(url).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_is_served_in_an_event_loop_as_well(readers, link):
     url = await sync_to_async(link)()
 
     answer = await AsyncClient().get(url.removeprefix(ORIGIN))
