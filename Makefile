@@ -65,7 +65,7 @@ test-push: $(DEV_STAMP) ## lose no event to dying clients and brokers; broken fr
 	$(BIN)/pytest -n $(JOBS) $(addprefix tests/push/hard/,idle.py loss.py fuzz.py) $(ARGS)
 
 test-clients: $(DEV_STAMP) ## have the real pusher-js and Laravel Echo listen, run by Node
-	$(BIN)/pytest tests/clients $(addprefix tests/clients/,libraries.py) $(ARGS)
+	$(BIN)/pytest $(addprefix tests/clients/,test_manifest.py libraries.py) $(ARGS)
 
 check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and docs
 	$(BIN)/ruff format --check .
@@ -80,8 +80,8 @@ check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and
 bench: $(DEV_STAMP) ## measure exports, planning, memory, indexing and the index's queries
 	$(BIN)/python -m bench $(ARGS)
 
-bench-api: $(DEV_STAMP) ## measure lists of a million downloads, and files beside nginx
-	$(BIN)/python -m bench api storage $(ARGS)
+bench-api: $(DEV_STAMP) ## measure lists of a million downloads, files and links beside nginx
+	$(BIN)/python -m bench api storage links $(ARGS)
 
 bench-push: $(DEV_STAMP) ## measure how soon events arrive at a thousand sockets, and what one costs
 	$(BIN)/python -m bench push $(ARGS)
