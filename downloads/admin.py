@@ -54,7 +54,7 @@ class DownloadAdmin(LookedAt, GrowingAdmin):
         "progress",
         "reason",
         "size",
-        "link",
+        "link_state",
         "created_at",
     )
     list_select_related = ("user", "job")
@@ -64,7 +64,7 @@ class DownloadAdmin(LookedAt, GrowingAdmin):
         "A download's number, a job's id, a day such as 2026-03-10, or a part of a login, "
         "a user's name or a camera's name; quotes keep words together"
     )
-    readonly_fields = ("state", "progress", "reason", "size", "link", "created_at")
+    readonly_fields = ("state", "progress", "reason", "size", "link_state", "created_at")
     actions = ("repeat", "cancel")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
@@ -100,8 +100,9 @@ class DownloadAdmin(LookedAt, GrowingAdmin):
     def size(self, download: Download) -> str:
         return "-" if download.job.size is None else filesizeformat(download.job.size)
 
-    @admin.display
-    def link(self, download: Download) -> str:
+    # Not `link`: the column of that name would be shown instead.
+    @admin.display(description="link")
+    def link_state(self, download: Download) -> str:
         """Say whether the link works; the link itself opens the file, so it is not shown."""
         if download.is_file_exists(timezone.now()) and download.goes_at:
             day_and_time = f"{timezone.localtime(download.goes_at):%Y-%m-%d\N{NO-BREAK SPACE}%H:%M}"

@@ -131,6 +131,8 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # A stranger's wrong Host is answered 400, which has its line: no traceback for it.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             # At DEBUG they write signed addresses and headers, and every request twice.
             "boto3": {"level": "INFO"},
             "botocore": {"level": "INFO"},

@@ -31,7 +31,7 @@ def test_shows_state_progress_reason_size_and_link(pages, alice):
         assert text in page, text
     assert "2.0\xa0KB" in page
     for text in ("works until", "not yet", "does not work"):
-        assert f'"field-link">{text}' in page
+        assert f'"field-link_state">{text}' in page
     for shown in (page, pages.get(f"{LIST}{ready.pk}/change/").text):
         assert ready.secret not in shown
         assert gone.secret not in shown

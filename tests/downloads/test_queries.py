@@ -16,11 +16,13 @@ from vms.accounts.integration import make_token
 from vms.accounts.services import open_session
 from vms.api.clients import Client
 from vms.push.models import Event
+from vms.webhooks.models import Delivery, Webhook
 
 MOST_FOR_A_LIST = 8
 MOST_FOR_AN_ORDER = 25
 CAMERAS = 16
 DOWNLOADS = "/api/v1/downloads"
+WEBHOOK = "w" * 32
 
 
 def make_downloads(user, count):
@@ -52,6 +54,18 @@ def make_tokens(user, count):
         make_token(user, name=f"{number}", scopes=["downloads"], expires_at=expires_at, now=now)
 
 
+def make_webhooks(user, count):
+    for number in range(count):
+        Webhook.objects.create(user=user, url=f"https://example.org/{number}")
+
+
+def make_deliveries(user, count):
+    known = {"user": user, "url": "https://example.org/"}
+    webhook, _ = Webhook.objects.get_or_create(pk=WEBHOOK, defaults=known)
+    for _ in range(count):
+        Delivery.objects.create(webhook=webhook, type="test")
+
+
 # Who asks, and how rows for them are made.
 LISTS = {
     DOWNLOADS: ("alice", make_downloads),
@@ -59,6 +73,8 @@ LISTS = {
     "/api/v1/cameras": ("alice", make_cameras),
     "/api/v1/sessions": ("alice", make_sessions),
     "/api/v1/integration-tokens": ("alice", make_tokens),
+    "/api/v1/webhooks": ("alice", make_webhooks),
+    "/api/v1/webhooks/{webhook_id}/deliveries": ("alice", make_deliveries),
     "/api/admin/v1/downloads": ("operator", make_downloads),
 }
 
@@ -96,9 +112,9 @@ def test_a_list_asks_as_often_for_many_rows_as_for_few(api, request, path):
     client = api(request.getfixturevalue(asks))
     owner = request.getfixturevalue("alice")
     make(owner, 2)
-    few, asked_for_few = queries(client, "get", f"{path}?per_page=100")
+    few, asked_for_few = queries(client, "get", f"{path.format(webhook_id=WEBHOOK)}?per_page=100")
     make(owner, 16)
-    many, asked_for_many = queries(client, "get", f"{path}?per_page=100")
+    many, asked_for_many = queries(client, "get", f"{path.format(webhook_id=WEBHOOK)}?per_page=100")
     assert len(many["data"]) == len(few["data"]) + 16
     assert len(asked_for_many) == len(asked_for_few), asked_for_many
     assert len(asked_for_many) <= MOST_FOR_A_LIST, asked_for_many
@@ -109,8 +125,10 @@ def test_a_page_past_the_end_asks_no_more_often(api, request, path):
     asks, make = LISTS[path]
     client = api(request.getfixturevalue(asks))
     make(request.getfixturevalue("alice"), 3)
-    _body, asked = queries(client, "get", f"{path}?per_page=2")
-    body, asked_past_the_end = queries(client, "get", f"{path}?per_page=2&page=900")
+    _body, asked = queries(client, "get", f"{path.format(webhook_id=WEBHOOK)}?per_page=2")
+    body, asked_past_the_end = queries(
+        client, "get", f"{path.format(webhook_id=WEBHOOK)}?per_page=2&page=900"
+    )
     assert body["data"] == []
     assert len(asked_past_the_end) <= len(asked)
 
