@@ -13,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from cameras.access import blocked_ids, visible_cameras
@@ -39,6 +40,7 @@ from previews.archive_serializers import (
 )
 from previews.archive_views import RECORD, link_path
 from previews.grants import issuer_of
+from previews.preview_links import StrangersThrottle
 from previews.signing import Grant, IssuedTo, Kind
 from vms.accounts.authentication import session_of
 from vms.accounts.models import Scope, Session, User
@@ -77,11 +79,14 @@ class ArchiveLinksView(APIView):
     permission_classes = (AllowAny,)
     integration_scope = Scope.LINKS
 
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [StrangersThrottle()]
+
     @extend_schema(
         request=ArchiveLinksSerializer,
         responses={
             200: ArchiveLinkSerializer(many=True),
-            **refusals(400, 401, 403, 415, 422),
+            **refusals(400, 401, 403, 415, 422, 429),
         },
         examples=[
             OpenApiExample("request", EXAMPLE, request_only=True),

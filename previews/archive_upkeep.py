@@ -1,4 +1,4 @@
-"""Letting go of what links to the archive held: pins that nobody reads by, recipes of dead links."""
+"""Letting go of what links to the archive held: pins nobody reads by, recipes of dead links."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def release_links(now: datetime) -> int:
     (`OpenCut.keep`), so nothing is taken from under it.
     """
     released = pins().sweep(now - IDLE, lambda _key: False)
-    kept = {key for _root, key in pins().keys()}
+    kept = {key for _root, key in [*pins().keys()]}
     idle = [path for path in recipes() if key_of(path) not in kept]
     for path in too_many(idle, now):
         path.unlink(missing_ok=True)

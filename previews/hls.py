@@ -10,39 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 
 import numpy as np
 
 from exports.clock import NS
-from exports.cutting import Span
+from exports.engines.inband import Insertions
 from exports.engines.splice import Unspliceable, clock_of, index_of
 from exports.engines.spliced import Blob, Part, Range, SplicedFile
-from exports.engines.tracks import TrackBuilder, pushed, tagged
+from exports.engines.tracks import tagged
 from exports.plan import ExportPlan, Slice
-from previews.recipes import MEDIA_NAME
+from previews.hls_lanes import Lane, piece_of
+from previews.hls_playlist import Fragment, lines
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.entries import read_entry
 from vms.media.mp4.fragmenting import FragmentTrack, InitTrack, fragment_head, init_section
 from vms.media.mp4.index import FileIndex, TrackIndex
-from vms.media.mp4.table import Ints, Samples, Spans, Table, pack, spans_of
+from vms.media.mp4.table import Samples, Spans, pack, spans_of
 
 # A segment of the archive that lasts no longer is one fragment; longer ones are split at keyframes.
 LONGEST_NS, SPLIT_NS = 12 * NS, 6 * NS
-
-
-@dataclass(frozen=True)
-class Fragment:
-    """One entry of the playlist: bytes of the file, and what it shows."""
-
-    offset: int
-    length: int
-    begin: datetime
-    seconds: Fraction
-    init: int
-    is_break: bool
-    is_independent: bool
 
 
 @dataclass(frozen=True)
@@ -151,19 +139,13 @@ class Fragmenter:
     ) -> None:
         video = piece.samples["video"]
         init = self.init_of(track.entries[int(video.entry[0])])
-        spans = stretches(index_of(part), piece)
-        tracks = [
-            FragmentTrack(
-                list(self.lanes).index(kind) + 1,
-                replace(samples, at=spans.places(samples.at, 0)),
-            )
-            for kind, samples in piece.samples.items()
-        ]
-        head = fragment_head(len(self.fragments) + 1, tracks, spans.total)
+        placed, media = self.place(part, track, piece)
+        numbers = {kind: number for number, kind in enumerate(self.lanes, start=1)}
+        tracks = [FragmentTrack(numbers[kind], samples) for kind, samples in placed.items()]
+        size = sum(one.length for one in media)
         offset = self.size
-        self.put(Blob(head))
-        for begin, length in zip(spans.begin.tolist(), spans.length.tolist(), strict=True):
-            self.put(Range(part.segment.id, begin, length))
+        for one in (Blob(fragment_head(len(self.fragments) + 1, tracks, size)), *media):
+            self.put(one)
         shift = timedelta(microseconds=(piece.begin_ns - part.at_ns) / 1000)
         self.fragments.append(
             Fragment(
@@ -176,6 +158,33 @@ class Fragmenter:
                 is_independent=bool(video.sync[0]),
             )
         )
+
+    def place(
+        self, part: Slice, track: TrackIndex, piece: Piece
+    ) -> tuple[dict[str, Samples], list[Part]]:
+        """Lay out the media of a fragment; returns the samples at their places, and its parts.
+
+        ffmpeg reads the first initialisation section only: where there are several, H.264 has its
+        parameter sets before each keyframe too.
+        """
+        spans = stretches(index_of(part), piece)
+        if self.plan.configs == 1:
+            bounds = zip(spans.begin.tolist(), spans.length.tolist(), strict=True)
+            placed = {
+                kind: replace(samples, at=spans.places(samples.at, 0))
+                for kind, samples in piece.samples.items()
+            }
+            return placed, [Range(part.segment.id, begin, length) for begin, length in bounds]
+        video = piece.samples["video"]
+        insertions = Insertions(track, pack(video))
+        size = video.size.astype(np.int64)
+        size[insertions.keys] += insertions.lengths
+        sized = {**piece.samples, "video": replace(video, size=size)}
+        placed = {
+            kind: replace(samples, at=insertions.places(spans, samples.at, 0))
+            for kind, samples in sized.items()
+        }
+        return placed, insertions.parts(part.segment.id, spans)
 
     def init_of(self, entry: bytes) -> int:
         """Return the number of the initialisation section of a sample entry, made when new."""
@@ -207,49 +216,6 @@ class Fragmenter:
         )
 
 
-class Lane:
-    """One track of the file of fragments: gives samples their times in it.
-
-    Nothing can be decoded before zero, so all of it is moved on by *delay* ticks: the first picture
-    is decoded at zero. The initialisation section says that what is shown then is the begin.
-    """
-
-    def __init__(self, kind: str, clock: int) -> None:
-        self.kind = kind
-        self.clock = clock
-        self.builder = TrackBuilder(kind, clock)
-        self.after: int | None = None
-        self.delay = 0
-
-    def place(self, part: Slice, track: TrackIndex, span: Span) -> Samples:
-        """Return samples of a slice at their times; sound that begins before zero is left out."""
-        table = track.table.part(span.first, span.stop)
-        move = part.offset_ns - part.origin_ns
-        shift = round(move * self.clock / NS) - track.origin
-        if track.timescale != self.clock:
-            table, shift = self.builder.rescaled(table, track, move), 0
-        table, shift = self.behind(table, shift)
-        samples = table.samples()
-        if self.after is None and self.kind == "video":
-            self.delay = int(samples.offset[0])
-        self.after = int(samples.decoded[-1]) + shift
-        decoded = samples.decoded + (shift + self.delay)
-        samples = replace(samples, decoded=decoded)
-        if self.kind == "audio":
-            return piece_of(samples, [int(np.searchsorted(decoded, 0))], 0)
-        # A tick too early for want of finer ones.
-        return replace(samples, decoded=np.maximum(decoded, 0))
-
-    def behind(self, table: Table, shift: int) -> tuple[Table, int]:
-        """Push decode times on where they would not rise."""
-        if self.after is None or table.decoded_from + shift > self.after:
-            return table, shift
-        return pushed(table, shift, self.after + 1), 0
-
-    def nanoseconds(self, ticks: Ints) -> Ints:
-        return ticks // self.clock * NS + ticks % self.clock * NS // self.clock
-
-
 def stretches(index: FileIndex, piece: Piece) -> Spans:
     """Return where the samples of a fragment lie in their file.
 
@@ -265,45 +231,9 @@ def stretches(index: FileIndex, piece: Piece) -> Spans:
     return spans
 
 
-def piece_of(samples: Samples, edges: Sequence[int], index: int) -> Samples:
-    """Return the samples from one edge to the next, from the last one to the end."""
-    stop = edges[index + 1] if index + 1 < len(edges) else None
-    columns = (column[edges[index] : stop] for column in vars(samples).values())
-    return Samples(*columns)
-
-
 def sound_entry(plan: ExportPlan) -> bytes | None:
     """Return the sample entry of the sound; the plan takes sound of one format only."""
     for part in plan.slices:
         if len(part.audio):
             return index_of(part).tracks["audio"].entries[0]
     return None
-
-
-def lines(
-    fragments: Sequence[Fragment], inits: Sequence[tuple[int, int]], start: float
-) -> Iterator[str]:
-    """Write the playlist, line by line; *start* is where to begin playing, in seconds."""
-    longest = max(fragment.seconds for fragment in fragments)
-    yield "#EXTM3U"
-    yield "#EXT-X-VERSION:7"
-    yield f"#EXT-X-TARGETDURATION:{max(1, round(longest + Fraction(1, 2)))}"
-    yield "#EXT-X-PLAYLIST-TYPE:VOD"
-    if all(fragment.is_independent for fragment in fragments):
-        yield "#EXT-X-INDEPENDENT-SEGMENTS"
-    if start > 0:
-        yield f"#EXT-X-START:TIME-OFFSET={start:.6f},PRECISE=YES"
-    init: int | None = None
-    for number, fragment in enumerate(fragments):
-        if fragment.is_break:
-            yield "#EXT-X-DISCONTINUITY"
-        if fragment.init != init:
-            init = fragment.init
-            offset, length = inits[init]
-            yield f'#EXT-X-MAP:URI="{MEDIA_NAME}",BYTERANGE="{length}@{offset}"'
-        if fragment.is_break or number == 0:
-            yield f"#EXT-X-PROGRAM-DATE-TIME:{fragment.begin:%Y-%m-%dT%H:%M:%S.%f}Z"
-        yield f"#EXTINF:{float(fragment.seconds):.6f},"
-        yield f"#EXT-X-BYTERANGE:{fragment.length}@{fragment.offset}"
-        yield MEDIA_NAME
-    yield "#EXT-X-ENDLIST"

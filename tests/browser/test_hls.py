@@ -12,7 +12,7 @@ from tests.browser.chromium import PROGRAM, browser
 from tests.browser.files import serving as serving_page
 from tests.browser.test_playback import number_in, wanted
 from tests.footage import Footage
-from tests.previews.archive import asked, record, serving
+from tests.previews.archive import asked, record, resized, serving
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -102,3 +102,12 @@ def test_seeks_back_and_forth_over_a_gap_and_plays_through_it(page, play, alice)
     seek(page, 0.05)
     page.run("play(4)")
     assert number_in(page.run("picture()")) == numbers[-1]
+
+
+def test_seeks_back_and_forth_over_a_change_of_picture_size(page, play, alice):
+    first, *others = resized()
+    play(record(first, alice, *others), 0, 12)
+
+    for seconds, width in ((0.05, 160), (5.05, 320), (9.05, 160), (3.95, 160), (4.05, 320)):
+        picture = page.run(f"seek({seconds})")
+        assert (number_in(picture), picture["width"]) == (wanted(0, 12)[int(seconds * 10)], width)

@@ -186,6 +186,16 @@ def test_sweep_takes_what_is_old_and_nobody_wants(spliced, paths, pins):
     assert set(keys_of(pins)) == {"wanted", "fresh", "renewed"}
 
 
+def test_sweep_spares_what_is_still_read(spliced, paths, pins):
+    pins.pin("link", spliced, paths.__getitem__)
+    os.utime(pins.roots[0] / "link", (0, 0))
+
+    pins.touch("link")
+    pins.touch("another")
+
+    assert pins.sweep(datetime.now(UTC) - timedelta(hours=1), lambda _key: False) == []
+
+
 def test_sweep_of_nothing_is_fine(pins):
     assert pins.sweep(datetime.now(UTC), lambda _key: False) == []
     assert pins.held_bytes() == 0

@@ -24,7 +24,9 @@ from vms.accounts.models import User
 AN_ORIGIN = "http://testserver"
 
 
-def record(footage: Footage, owner: User | None, *, missing: Iterable[int] = ()) -> Camera:
+def record(
+    footage: Footage, owner: User | None, *more: Footage, missing: Iterable[int] = ()
+) -> Camera:
     """Make a camera of *owner* with *footage* in our own archive; some segments may be missing."""
     camera = factories.camera(owner=owner, is_public=owner is None)
     stream = factories.stream(camera)
@@ -32,9 +34,20 @@ def record(footage: Footage, owner: User | None, *, missing: Iterable[int] = ())
     segments = footage.make(path)
     for number in missing:
         segments[number].unlink()
+    for later in more:
+        later.make(path)
     folder = ArchiveFolder.objects.create(stream=stream, path=str(path), layout="vms", is_own=True)
     scan_folder(folder, full=False, now=timezone.now())
     return camera
+
+
+def resized() -> list[Footage]:
+    """Describe twelve seconds whose pictures are larger in the middle third."""
+    sizes = ((160, 90), (320, 180), (160, 90))
+    return [
+        Footage(seconds=4, begin=BEGIN + timedelta(seconds=4 * index), width=width, height=height)
+        for index, (width, height) in enumerate(sizes)
+    ]
 
 
 def wire(seconds: float) -> str:

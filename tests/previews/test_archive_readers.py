@@ -6,10 +6,11 @@ import shutil
 import subprocess
 from datetime import timedelta
 
+import av
 import pytest
 
 from tests.footage import BEGIN, Footage, decode_beeps, decode_numbers
-from tests.previews.archive import asked, record, serving
+from tests.previews.archive import asked, record, resized, serving
 from vms.media.ffmpeg import find_ffmpeg
 
 pytestmark = [
@@ -103,6 +104,16 @@ def test_ffmpeg_goes_over_a_gap(give, alice):
     assert [number for _, number in decode_numbers(url)] == (
         numbers_between(footage, 2, 8) + numbers_between(footage, 12, 18)
     )
+
+
+def test_ffmpeg_goes_over_a_change_of_picture_size(give, alice):
+    first, *others = resized()
+    url = give(record(first, alice, *others), 1.5, 10.5, source="hls")
+
+    # Pictures of another size are scaled by players; here the numbers tell that none is missing.
+    with av.open(url) as container:
+        sizes = [(frame.width, frame.height) for frame in container.decode(video=0)]
+    assert sizes == [(160, 90)] * 40 + [(320, 180)] * 40 + [(160, 90)] * 25
 
 
 def test_ffmpeg_seeks_in_a_playlist(give, alice, tmp_path):
