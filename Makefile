@@ -22,8 +22,8 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres chaos chaos-postgres test-api-fuzz \
-	test-push test-clients cluster-test check bench bench-api bench-push format lock
+.PHONY: help setup run demo test test-postgres test-all chaos chaos-postgres test-api-fuzz \
+	test-push test-clients cluster-test check bench bench-api bench-push bench-throughput format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,7 +36,10 @@ run: $(RUN_STAMP) ## run the server until Ctrl-C, without demo data
 demo: $(RUN_STAMP) ## show the product at work, then stay up; ONCE=1 ends after the check
 	@exec $(BIN)/python manage.py demo $(if $(ONCE),--once) $(ARGS)
 
-test: $(DEV_STAMP) ## run all tests; says why one is skipped, for want of a service
+test: $(DEV_STAMP) ## run the quick suite; says why one is skipped, for want of a service
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not processes" $(ARGS)
+
+test-all: $(DEV_STAMP) ## run the quick suite and those that start whole servers
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 # Of the others those that use none are left out, test by test: tests/scheduling.py.
