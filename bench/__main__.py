@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     console = Console(width=max(140, Console().width))
     found: list[Figure] = []
     for part in options.parts or PARTS:
-        run = measure_server if part in SERVER_PARTS else measure
+        run = measure_server if part in SERVER_PARTS else OWN_WAYS.get(part, measure)
         for figures in run(part, options):
             show(part, figures, console)
             found += figures
@@ -104,6 +104,10 @@ def measure_previews(_part: str, options: argparse.Namespace) -> Iterator[list[F
     turns = options.rounds or PREVIEW_ROUNDS
     yield from previews.measure_rendering(options.folder, turns, say, tiny=options.tiny)
     yield previews.measure_serving(options.folder, say, tiny=options.tiny)
+
+
+# Parts that are about neither export engine nor servers alone.
+OWN_WAYS = {"previews": measure_previews}
 
 
 def measure_server(part: str, options: argparse.Namespace) -> Iterator[list[Figure]]:
