@@ -26,6 +26,7 @@ from bench.api_server import HOST, NotStarted, Server, web_process
 from bench.cases import HEVC, PLAIN, REORDERED, TINY_PLAIN
 from bench.figures import Bars, Figure
 from bench.footage import BEGIN, FootageSet, Source
+from bench.meter import Cost, measured
 from bench.place import environment, start_django
 from bench.storage import KIB, Say
 from vms.media.process import tie_to_parent
@@ -67,26 +68,29 @@ def rendered(footage: FootageSet, root: Path, rounds: int, *, has_bars: bool) ->
         some = around(told, at, CLIP_SECONDS)
         render_clip(segments=some, at=at, seconds=CLIP_SECONDS, keeps_codec=True, target=target)
 
-    def times(work: Callable[[int], None], offset: int) -> list[float]:
+    def costs(work: Callable[[int], None], offset: int) -> list[Cost]:
         places = [begin + (1 + turn * 7) % (whole - 5) * GOP + offset for turn in range(rounds)]
-        return [milliseconds(work, at) for at in [places[0]] * WARM_UP + places][WARM_UP:]
+        return [cost_of(work, at) for at in [places[0]] * WARM_UP + places][WARM_UP:]
 
-    figures = [
-        ("jpg, the last picture of a group", times(picture, GOP - FRAME), WORST),
-        ("jpg, a keyframe", times(picture, 0), KEYFRAME),
-        (f"mp4, {CLIP_SECONDS:g} s copied", times(clip, GOP - FRAME), CLIP),
+    works = [
+        ("jpg, the last picture of a group", costs(picture, GOP - FRAME), WORST),
+        ("jpg, a keyframe", costs(picture, 0), KEYFRAME),
+        (f"mp4, {CLIP_SECONDS:g} s copied", costs(clip, GOP - FRAME), CLIP),
     ]
     Path(target).unlink()
     case = f"preview, {footage.name}"
-    return [
-        Figure(case, what, "ms", took, bars if has_bars else None) for what, took, bars in figures
-    ]
+    figures = []
+    for what, found, bars in works:
+        walls, cpu = [one.wall * 1000 for one in found], [one.cpu * 1000 for one in found]
+        figures.append(Figure(case, what, "ms", walls, bars if has_bars else None))
+        figures.append(Figure(case, f"{what}, CPU", "ms", cpu))
+    return figures
 
 
-def milliseconds(work: Callable[[int], None], at: int) -> float:
-    begin = time.perf_counter()
-    work(at)
-    return (time.perf_counter() - begin) * 1000
+def cost_of(work: Callable[[int], None], at: int) -> Cost:
+    with measured() as cost:
+        work(at)
+    return cost
 
 
 def segments_told(sources: list[Source], cache: Path) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ DAMAGED = "The recording is damaged here; choose another time."
 MICROSECOND = timedelta(microseconds=1)
 # Of fewer pictures a second thread would be begun for nothing.
 WORTH_THREADS = 4
-THREADS = 2
+THREADS = min(4, os.cpu_count() or 1)
 # No camera's picture has more points; one that claims to would fill memory.
 MOST_POINTS = 2**26
 
