@@ -87,8 +87,8 @@ MEANINGS = {
     "405": "Another method is meant",
     "409": "Something else changed this at the same moment; try again",
     "416": "The file has no such part",
-    "429": "Too many tries, or too many files in progress",
-    "503": "The server has all it can do, or its storage is away",
+    "429": "Too many tries, too many files in progress, or the server has all the work it takes",
+    "503": "The storage is away",
 }
 RETRY_AFTER: Schema = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}}}
 HEADERS: dict[str, Schema] = {
@@ -129,7 +129,7 @@ def calls() -> Schema:
     order = {"required": True, "content": json_of("PsimOrder")}
     return {
         "/createarchivetask": {
-            "post": call("Order a file", "PsimTask", [400, 401, 403, 404, 405, 409, 429, 503])
+            "post": call("Order a file", "PsimTask", [400, 401, 403, 404, 405, 409, 429])
             | {"requestBody": order}
         },
         "/getarchivetaskstatus": {

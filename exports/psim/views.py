@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
+from downloads.services import RETRY_SECONDS
 from exports.psim import answers, services, tokens
 from exports.psim.authentication import (
     CHALLENGE,
@@ -32,6 +33,8 @@ from vms.api.errors import as_refusal
 from vms.api.links import origin
 from vms.api.parsers import BodyParser, FormParser
 
+# What browsers call pages of other sites, and of other servers of the same one.
+FOREIGN = {"cross-site", "same-site"}
 FOREIGN_PAGE = "Pages of other sites may not call this."
 NOT_SIGNED_IN = "Sign in with login and password, or with a token that is good."
 
@@ -70,7 +73,7 @@ class PsimView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let no foreign page use the password that a browser remembers."""
-        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        if request.headers.get("Sec-Fetch-Site") in FOREIGN:
             raise PermissionDenied(FOREIGN_PAGE)
         super().initial(request, *args, **kwargs)
 
@@ -86,6 +89,8 @@ class PsimView(APIView):
         status, body, headers = refusal
         if status == HTTPStatus.UNAUTHORIZED:
             body, headers = {"message": NOT_SIGNED_IN}, {"WWW-Authenticate": CHALLENGE}
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers = {"Retry-After": str(RETRY_SECONDS), **headers}
         return Response(self.refusal(body["message"]), status=status, headers=headers)
 
     def refusal(self, message: str) -> dict[str, Any]:
@@ -173,13 +178,8 @@ def read_seconds(request: Request) -> int:
     digits = str(text).strip()
     if not (digits.isascii() and digits.isdigit()):
         raise bad("expires_in must be a whole number of seconds.")
-    longest = len(str(tokens.MOST_SECONDS))
-    shown = digits.lstrip("0")
-    return (
-        min(int(shown or "0"), tokens.MOST_SECONDS)
-        if len(shown) <= longest
-        else tokens.MOST_SECONDS
-    )
+    # So many digits are more than a day, however many follow.
+    return min(int(digits.lstrip("0")[:9] or "0"), tokens.MOST_SECONDS)
 
 
 def token_answer(token: str, seconds: int) -> Response:

@@ -113,6 +113,12 @@ def test_answers_400_for_half_a_surrogate_pair_anywhere(stranger, body):
     assert (answer.status_code, list(answer.json())) == (400, ["message"])
 
 
+@pytest.mark.parametrize("body", ['{"name": 1e400}', "[-1e999]"])
+def test_answers_400_for_a_number_beyond_all_floats(stranger, body):
+    answer = stranger.post("/api/v1/echo", body, content_type="application/json")
+    assert (answer.status_code, list(answer.json())) == (400, ["message"])
+
+
 def test_reads_a_whole_surrogate_pair(stranger):
     body = r'{"name": "\ud83d\ude00"}'
     answer = stranger.post("/api/v1/echo", body, content_type="application/json")

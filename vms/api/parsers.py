@@ -16,21 +16,28 @@ class InUtf8(parsers.BaseParser):
     Some charsets make halves of surrogate pairs out of plain ASCII.
     """
 
+    encoding = "utf-8"
+
     def parse(
         self,
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        return super().parse(
+            stream, media_type, {**(parser_context or {}), "encoding": self.encoding}
+        )
 
 
 class BodyParser(InUtf8, parsers.JSONParser):
     """JSON that cannot be worked with is a bad request, not a server error.
 
-    That is what is nested too deeply, and half a character: JSON may escape one half of a
-    surrogate pair alone, and such a text can be neither stored, hashed nor sent on.
+    That is what is nested too deeply, a number beyond all floats, and half a character: JSON may
+    escape one half of a surrogate pair alone, and such a text can be neither stored, hashed nor
+    sent on. A byte order mark, which some clients send first, is skipped (RFC 8259, 8.1).
     """
+
+    encoding = "utf-8-sig"
 
     def parse(
         self,
@@ -40,11 +47,13 @@ class BodyParser(InUtf8, parsers.JSONParser):
     ) -> Any:
         try:
             body = super().parse(stream, media_type, parser_context)
-            json.dumps(body, ensure_ascii=False).encode()
+            json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply.") from error
         except UnicodeEncodeError as error:
             raise ParseError("JSON parse error - half a surrogate pair.") from error
+        except ValueError as error:
+            raise ParseError("JSON parse error - a number is out of range.") from error
         return body
 
 
