@@ -159,7 +159,8 @@ def test_a_camera_without_streams_has_no_footage(psim, alice):
 @pytest.mark.parametrize(
     "text",
     ["", "{", "CameraId=1&From=2023", "null", "[]", '"x"', "1", "\xff", '{"CameraId": NaN}',
-     '{"CameraId": 1e400}', '{"CameraId": "1", "From": -1e400}', "[" * 5000, '{"CameraId": "\\ud800"}', '{"CameraId": ' + "9" * 5000 + "}"],
+     '{"CameraId": 1e400}', '{"CameraId": "1", "From": -1e400}',
+     "[" * 5000, '{"CameraId": "\\ud800"}', '{"CameraId": ' + "9" * 5000 + "}"],
 )  # fmt: skip
 def test_a_body_must_be_a_json_object(psim, alice, yard, text):
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
