@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from downloads.notifications import announce_job, tell_progress
 from downloads.upkeep import settle_ownerless, tell_untold
-from exports import housekeeping
+from exports import housekeeping, stopping
 from exports.turns import move_to_nodes
-from exports.wakeups import TASK, wake_missing
+from exports.wakeups import TASK, wake, wake_missing
 from vms.accounts.services import forget_sessions
 from vms.push.publish import prune, send_unsent
 
@@ -23,14 +23,17 @@ def make_next(node: str = "") -> None:
     """Make the file of the job whose turn it is, then tell all who wait for it how that ended.
 
     The message says that there is work at *node*; which, the database says. So however often it is
-    delivered, no job is made twice, and without a job to make it does nothing.
+    delivered, no job is made twice, and without a job to make it does nothing. A worker that stops
+    passes the message on, before it begins and with what it hands back.
     """
     # Only a worker makes files: other processes are spared the media libraries.
     from exports.runner import run_next
 
-    job = run_next(node, told=tell_progress)
+    job = None if stopping.is_asked() else run_next(node, told=tell_progress)
     if job is not None:
         announce_job(job, timezone.now())
+    elif stopping.is_asked():
+        wake(node)
 
 
 @shared_task(ignore_result=True)
@@ -58,6 +61,7 @@ def reconcile() -> None:
     """Put right what a crash left: silent workers, untold owners, unsent events, lost messages."""
     now = timezone.now()
     housekeeping.requeue_lost(now)
+    housekeeping.end_long_rests(now)
     tell_untold(now)
     send_unsent(now)
     move_to_nodes()

@@ -7,11 +7,13 @@ class ExportError(Exception):
     """An export cannot be made.
 
     `code` is stable and machine readable, `message` says what happened and what to do, without
-    any path; `may_pass` tells that another attempt can end better.
+    any path; `may_pass` tells that another attempt can end better, `rests` that it can only after
+    a while: what is broken does not mend within milliseconds.
     """
 
     code = "failed"
     may_pass = False
+    rests = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -64,6 +66,7 @@ class SegmentChanged(ExportError):
 
     code = "archive_changed"
     may_pass = True
+    rests = False
 
 
 class EngineFailed(ExportError):
@@ -85,6 +88,10 @@ class StorageFailed(ExportError):
 
 class Cancelled(Exception):
     """The owner cancelled the job while it ran."""
+
+
+class HandedBack(Exception):
+    """The worker stops before the job is done: another one makes it."""
 
 
 class LeaseLost(Exception):

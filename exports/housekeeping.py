@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -14,6 +14,9 @@ from exports.stores.base import StorageAway
 from exports.stores.choice import current_store
 
 log = structlog.get_logger(__name__)
+
+# Between two attempts at one job.
+LONGEST_REST = timedelta(seconds=30)
 
 
 def expire_files(now: datetime) -> list[UUID]:
@@ -43,6 +46,11 @@ def requeue_lost(now: datetime) -> list[UUID]:
     for job_id in requeued:
         log.warning("a lost export is queued again", job=str(job_id))
     return requeued
+
+
+def end_long_rests(now: datetime) -> int:
+    """Wake jobs that would rest for longer than jobs do; returns how many."""
+    return states.end_long_rests(now, LONGEST_REST)
 
 
 def remove_strays(now: datetime) -> int:

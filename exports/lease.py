@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 
 from django.utils import timezone
 
-from exports import states
-from exports.errors import StorageFailed
+from exports import states, stopping
+from exports.errors import HandedBack, StorageFailed
 from exports.models import ExportJob
 
 BEAT_SECONDS = 0.5
@@ -34,19 +34,22 @@ class Lease:
         """Beat if it is time to.
 
         Raises:
-            Cancelled, LeaseLost: nobody wants the file, or not from us.
+            Cancelled, LeaseLost, HandedBack: as `beat`.
         """
         if time.monotonic() - self.beaten_at >= BEAT_SECONDS:
             self.beat(percent)
 
     def beat(self, percent: float) -> None:
-        """Beat now, and see that the job is still ours.
+        """Beat now, and see that the job is still ours and our worker goes on.
 
         Raises:
             Cancelled, LeaseLost: nobody wants the file, or not from us.
+            HandedBack: the worker stops, and its grace is over.
         """
         self.beaten_at = time.monotonic()
         states.beat(self.job, min(99, int(percent)), timezone.now())
+        if stopping.is_due():
+            raise HandedBack
         self.told(self.job, min(99, int(percent)))
 
     def beside(

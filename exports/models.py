@@ -43,6 +43,9 @@ class ExportJob(models.Model):
 
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
+    handed_back = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="attempts ended by a worker that stopped"
+    )
     owner = models.CharField(max_length=100, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     progress = models.PositiveSmallIntegerField(default=0)
@@ -81,6 +84,9 @@ class ExportJob(models.Model):
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     queued_at = models.DateTimeField(default=timezone.now)
+    rests_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="no attempt before; empty: at once"
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -110,6 +116,11 @@ class ExportJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.state}"
+
+    @property
+    def tries(self) -> int:
+        """The attempts that count: not those a worker that was told to stop handed back."""
+        return self.attempt - self.handed_back
 
     @property
     def interval(self) -> Interval:

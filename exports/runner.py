@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,11 +15,11 @@ from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from cameras.timeline import Interval
-from exports import states, storage
+from exports import housekeeping, states, stopping, storage
 from exports.engines.base import Engine
 from exports.engines.choice import choose_engine
 from exports.engines.hashing import Hasher
-from exports.errors import Cancelled, EngineFailed, ExportError, LeaseLost
+from exports.errors import Cancelled, EngineFailed, ExportError, HandedBack, LeaseLost
 from exports.lease import Lease, Told
 from exports.models import ExportJob
 from exports.orders import options_of
@@ -61,13 +61,15 @@ def run_claimed(job: ExportJob | None, told: Told) -> ExportJob | None:
     """Make attempt after attempt, as long as the job is ours.
 
     What is logged meanwhile bears the id of the request that ordered it: the message that woke us
-    may be of another one.
+    may be of another one. A job that rests before its next attempt is left to whoever is free then.
     """
     while job:
         with bound_contextvars(**({"request_id": job.request_id} if job.request_id else {})):
             has_ended = run_attempt(job, told)
         if has_ended:
             return ExportJob.objects.get(pk=job.pk)
+        if stopping.is_asked():
+            return None
         job = states.claim(job.pk, job.owner, timezone.now())
     return None
 
@@ -84,19 +86,28 @@ def run_attempt(job: ExportJob, told: Told) -> bool:
     except Cancelled:
         bound.info("export cancelled")
         return states.settle_cancelled(job, timezone.now())
+    except HandedBack:
+        bound.info("export handed back, the worker stops")
+        return settle_handed_back(job)
     except LeaseLost:
         bound.warning("export taken over by another worker")
         return False
     except ExportError as error:
         bound.warning("export attempt failed", code=error.code, reason=error.message)
         return settle_failed(job, error)
-    except OSError as error:
-        bound.exception("export met a broken disk")
-        return settle_failed(job, storage.failed(error))
-    except Exception:  # noqa: BLE001 - the last place where a job can still be settled
+    except Exception as error:  # noqa: BLE001 - the last place where a job can still be settled
         bound.exception("export attempt broke down")
-        return settle_failed(job, EngineFailed(BROKE_DOWN))
+        known = storage.failed(error) if isinstance(error, OSError) else EngineFailed(BROKE_DOWN)
+        return settle_failed(job, known)
     return True
+
+
+def settle_handed_back(job: ExportJob) -> bool:
+    """Hand the job back for another worker; a wish to cancel goes first."""
+    now = timezone.now()
+    return states.settle_cancelled(job, now) or (
+        not states.hand_back(job, now) and states.settle_cancelled(job, now)
+    )
 
 
 def settle_failed(job: ExportJob, error: ExportError) -> bool:
@@ -104,17 +115,27 @@ def settle_failed(job: ExportJob, error: ExportError) -> bool:
     now = timezone.now()
     if states.settle_cancelled(job, now):
         return True
-    if error.may_pass and job.attempt < settings.VMS["VMS_EXPORT_MAX_ATTEMPTS"]:
-        return not states.give_back(job, now) and states.settle_cancelled(job, now)
+    if error.may_pass and job.tries < settings.VMS["VMS_EXPORT_MAX_ATTEMPTS"]:
+        rest = rest_after(job.tries) if error.rests else timedelta(0)
+        return not states.give_back(job, now, rest) and states.settle_cancelled(job, now)
     failed = states.fail(job, now, error.code, error.message)
     return failed or states.settle_cancelled(job, now)
+
+
+def rest_after(tries: int) -> timedelta:
+    """Return how long a job rests after so many attempts: 1, 2, 4 .. 30 seconds.
+
+    A disk or a store that refuses at once would see all attempts within a blink otherwise.
+    """
+    return min(timedelta(seconds=2 ** (min(tries, 10) - 1)), housekeeping.LONGEST_REST)
 
 
 def make_file(job: ExportJob, lease: Lease) -> None:
     """Plan, render, verify, publish, finish; nothing half-made is left.
 
     Raises:
-        ExportError, Cancelled, LeaseLost: it could not be made, or nobody wants it from us.
+        ExportError, Cancelled, LeaseLost, HandedBack: it could not be made, or nobody wants it
+            from us, or our worker stops.
     """
     plan, paths = plan_job(job, lease)
     set_aside(job, plan.payload, timezone.now())
@@ -178,7 +199,7 @@ def publish(
         )
         if not finished:
             states.refuse(job)
-    except (Cancelled, LeaseLost, ExportError):
+    except (Cancelled, LeaseLost, HandedBack, ExportError):
         withdraw(store, name)
         raise
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from exports.endings import settle
 from exports.errors import Cancelled, LeaseLost
@@ -28,7 +28,7 @@ def claim_next(node: str, owner: str, now: datetime) -> ExportJob | None:
     lets one in after the other. A row that somebody else holds for another reason (an order that
     shares it) is waited for, when it is the only one.
     """
-    waiting = ExportJob.objects.filter(state=State.QUEUED, cancel_requested=False, node=node)
+    waiting = rested(now).filter(node=node)
     for skips in (True, False):
         with transaction.atomic():
             free = waiting.select_for_update(skip_locked=skips).order_by("turn", "created_at")
@@ -39,17 +39,29 @@ def claim_next(node: str, owner: str, now: datetime) -> ExportJob | None:
 
 
 def claim(job_id: UUID, owner: str, now: datetime) -> ExportJob | None:
-    """Move a job from queued to running; None when another worker got there first."""
-    won = ExportJob.objects.filter(pk=job_id, state=State.QUEUED, cancel_requested=False).update(
-        state=State.RUNNING,
-        attempt=F("attempt") + 1,
-        owner=owner,
-        heartbeat_at=now,
-        started_at=now,
-        progress=0,
-        reserved=0,
+    """Move a job from queued to running; None when another got there first, or it rests."""
+    won = (
+        rested(now)
+        .filter(pk=job_id)
+        .update(
+            state=State.RUNNING,
+            attempt=F("attempt") + 1,
+            owner=owner,
+            heartbeat_at=now,
+            started_at=now,
+            progress=0,
+            reserved=0,
+            rests_until=None,
+        )
     )
     return ExportJob.objects.select_related("stream").get(pk=job_id) if won else None
+
+
+def rested(now: datetime) -> QuerySet[ExportJob]:
+    """Select the jobs that a worker may take."""
+    return ExportJob.objects.filter(
+        Q(rests_until=None) | Q(rests_until__lte=now), state=State.QUEUED, cancel_requested=False
+    )
 
 
 def held(job: ExportJob) -> QuerySet[ExportJob]:
@@ -113,13 +125,33 @@ def fail(job: ExportJob, now: datetime, code: str, message: str) -> bool:
     return settle(job.pk, now, update)
 
 
-def give_back(job: ExportJob, now: datetime) -> bool:
-    """Move from running to queued, for another attempt; False when it was cancelled meanwhile."""
+def give_back(job: ExportJob, now: datetime, rest: timedelta = timedelta(0)) -> bool:
+    """Move from running to queued, for another attempt after *rest*.
+
+    False when it was cancelled meanwhile, or is not ours any more.
+    """
+    return queue_again(job, now, rests_until=now + rest)
+
+
+def hand_back(job: ExportJob, now: datetime) -> bool:
+    """Move from running to queued because the worker stops: the attempt does not count.
+
+    False as with `give_back`.
+    """
+    return queue_again(job, now, handed_back=F("handed_back") + 1)
+
+
+def queue_again(job: ExportJob, now: datetime, **also: Any) -> bool:
+    wanted = held(job).filter(cancel_requested=False)
     return bool(
-        held(job)
-        .filter(cancel_requested=False)
-        .update(state=State.QUEUED, queued_at=now, owner="", heartbeat_at=None)
+        wanted.update(state=State.QUEUED, queued_at=now, owner="", heartbeat_at=None, **also)
     )
+
+
+def end_long_rests(now: datetime, longest: timedelta) -> int:
+    """Let no queued job rest for longer than any rest is, a clock was set back; return how many."""
+    queued = ExportJob.objects.filter(state=State.QUEUED, rests_until__gt=now + longest)
+    return queued.update(rests_until=None)
 
 
 def settle_cancelled(job: ExportJob, now: datetime) -> bool:
@@ -188,7 +220,7 @@ def requeue_lost(now: datetime, lease: timedelta, max_attempts: int) -> list[UUI
         if still.filter(cancel_requested=True).update(state=State.CANCELLED, finished_at=now):
             continue
         wanted = still.filter(cancel_requested=False)
-        if job.attempt >= max_attempts:
+        if job.tries >= max_attempts:
             update = partial(
                 wanted.update,
                 state=State.FAILED,

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
 from cameras.timeline import Interval
 from exports.models import ExportJob
+from exports.states import rested
 
 State = ExportJob.State
 
@@ -83,8 +85,8 @@ def queued() -> QuerySet[ExportJob]:
 
 
 def waiting() -> dict[str, int]:
-    """Count the jobs that wait, by node; nodes without any are left out."""
-    counted = queued().order_by().values("node").annotate(jobs=Count("pk"))
+    """Count the jobs that a worker could take now, by node; nodes without any are left out."""
+    counted = rested(timezone.now()).order_by().values("node").annotate(jobs=Count("pk"))
     return {row["node"]: row["jobs"] for row in counted}
 
 

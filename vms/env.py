@@ -159,6 +159,12 @@ SETTINGS: tuple[Setting, ...] = (
         "silence after which a worker counts as lost",
     ),
     Setting(
+        "VMS_EXPORT_STOP_SECONDS",
+        whole(0, 3600),
+        10,
+        "time to finish an export when the worker stops",
+    ),
+    Setting(
         "VMS_EXPORT_ENGINE",
         one_of("auto", "splice", "ffmpeg"),
         "auto",

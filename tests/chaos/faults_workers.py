@@ -14,7 +14,7 @@ from exports.models import ExportJob
 from exports.wakeups import wake
 from tests.chaos.site import dice, kill
 from tests.running import parent_of, wait_until
-from vms.ops.programs import exports_worker
+from vms.ops.programs import exports_worker, manage
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
 
@@ -213,6 +213,66 @@ def test_ffmpeg(site, stream, alice, survived, sign):
     row = survived()
     assert (row.asked, row.right) == (4, 4)
     assert ExportJob.objects.filter(attempt__gt=1).exists()
+
+
+# --- stopped, as when a new version is installed ---
+
+
+def up(site):
+    """Start a machine that makes files, as operators do."""
+    return site.spawn(f"up-{len(site.started)}", manage("up", "--only", "worker-exports"))
+
+
+def test_worker_stopped_hands_its_exports_back_at_once(site, stream, alice, survived):
+    """No lease runs out here: the row is queued again before the worker has ended."""
+    stubborn = {"VMS_EXPORT_LEASE_SECONDS": "3600", "VMS_EXPORT_STALL_SECONDS": "3600"}
+    site.extra = {**stubborn, "VMS_EXPORT_ENGINE": "ffmpeg", "VMS_EXPORT_STOP_SECONDS": "0"}
+    orders(site, alice, stream, 4, containers=("mkv",))
+    machine = up(site)
+    for _ in range(2):
+        wait_until(lambda: hit(site, signal.SIGSTOP))
+        running = ExportJob.objects.filter(state="running")
+        wait_until(lambda: site.processes("ffmpeg", ".partial"))
+        held = set(running.values_list("pk", flat=True))
+        machine.terminate()
+        assert machine.wait() == 0
+        assert not running.exists()
+        assert not site.processes("ffmpeg", ".partial")
+        assert list((site.folder / "storage" / ".partial").iterdir()) == []
+        handed_back = ExportJob.objects.filter(state="queued", handed_back__gt=0)
+        assert handed_back.filter(pk__in=held).exists()
+        machine = up(site)
+    site.wait_until_ended()
+    row = survived()
+    assert (row.asked, row.right) == (4, 4)
+    assert all(job.tries == 1 for job in ExportJob.objects.all())
+    assert ExportJob.objects.filter(attempt__gt=1).exists()
+
+
+def test_worker_stopped_finishes_what_it_can(site, stream, alice, survived):
+    """What it makes it makes to the end, and takes nothing new; the message goes on to others."""
+    site.extra = {"VMS_EXPORT_ENGINE": "ffmpeg", "VMS_EXPORT_STOP_SECONDS": "3600"}
+    worker = site.start_worker(concurrency=1)
+    first = site.order(alice, stream, 0, 19, container="mkv").job
+    stopped = []
+    wait_until(lambda: stopped or stopped.extend(stand_still(site)))
+    orders(site, alice, stream, 3)
+    worker.terminate()
+    wait_until(lambda: "shutdown" in (site.folder / "exports-1.log").read_text())
+    kill(stopped[0], signal.SIGCONT)
+    assert worker.wait() == 0
+    assert (state_of(first), ExportJob.objects.get(pk=first.pk).attempt) == ("ready", 1)
+    assert ExportJob.objects.filter(state="queued", attempt=0).count() == 3
+    site.start_worker()
+    site.wait_until_ended()
+    row = survived()
+    assert (row.asked, row.right) == (4, 4)
+
+
+def stand_still(site):
+    """Have an ffmpeg that makes a file stop; gives its number."""
+    making = list(site.processes("ffmpeg", ".partial"))[:1]
+    return [pid for pid in making if kill(pid, signal.SIGSTOP)]
 
 
 def hit(site, sign):

@@ -9,10 +9,11 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from cameras.archive.scanner import scan_folder
-from exports import states, storage
+from exports import states, stopping, storage
 from exports.models import ExportJob
 from exports.runner import run_export
 from tests import factories
+from tests.exports.attempts import run_to_end
 from tests.footage import BEGIN, Footage, decode_numbers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ffmpeg]
@@ -155,7 +156,7 @@ def test_tries_again_and_then_fails_when_ffmpeg_does(job, settings, tmp_path):
     broken.chmod(0o755)
     settings.VMS = {**settings.VMS, "VMS_EXPORT_ENGINE": "ffmpeg", "VMS_FFMPEG": broken}
 
-    done = run(job)
+    done = run_to_end(job)
 
     assert (done.state, done.error_code, done.attempt) == ("failed", "engine_failed", 3)
     assert str(tmp_path) not in done.error_message
@@ -166,9 +167,69 @@ def test_fails_when_storage_cannot_be_written(job, settings, tmp_path):
     (tmp_path / "in the way").write_text("")
     settings.STORAGE_DIR = tmp_path / "in the way"
 
-    done = run(job)
+    done = run_to_end(job)
 
-    assert (done.state, done.error_code) == ("failed", "storage_failed")
+    assert (done.state, done.error_code, done.attempt) == ("failed", "storage_failed", 3)
+
+
+def test_rests_between_attempts_on_a_disk_that_refuses_at_once(job, settings, tmp_path):
+    (tmp_path / "in the way").write_text("")
+    settings.STORAGE_DIR = tmp_path / "in the way"
+    rests = []
+    for _ in range(2):
+        assert run(job) is None
+        job.refresh_from_db()
+        rests.append(job.rests_until - job.queued_at)
+        assert run(job) is None  # nobody may take it yet
+        assert ExportJob.objects.get(pk=job.pk).attempt == job.attempt
+        ExportJob.objects.filter(pk=job.pk).update(rests_until=timezone.now())
+
+    assert rests == [timedelta(seconds=1), timedelta(seconds=2)]
+    assert run(job).state == "failed"
+
+
+@pytest.fixture
+def asked_to_stop(settings):
+    """Have this process told that its worker stops, with so many seconds left."""
+
+    def ask(seconds):
+        settings.VMS = {**settings.VMS, "VMS_EXPORT_STOP_SECONDS": seconds}
+        stopping.ask()
+
+    yield ask
+    stopping.forget()
+
+
+def test_hands_the_job_back_when_the_worker_stops(job, asked_to_stop):
+    assert run(job, lambda _job, _percent: asked_to_stop(0)) is None
+
+    job.refresh_from_db()
+    assert (job.state, job.owner, job.attempt, job.tries) == ("queued", "", 1, 0)
+    assert files() == []
+    stopping.forget()
+    assert (run(job).state, files()[0].stem[-2:]) == ("ready", "-2")
+
+
+def test_finishes_the_job_when_the_grace_allows_it(job, asked_to_stop):
+    assert run(job, lambda _job, _percent: asked_to_stop(3600)).state == "ready"
+
+
+def test_a_stopping_worker_leaves_the_next_attempt_to_others(job, asked_to_stop):
+    def stop_and_break_down(_job, _percent):
+        asked_to_stop(3600)
+        raise RuntimeError("something nobody thought of")
+
+    assert run(job, stop_and_break_down) is None
+    job.refresh_from_db()
+    assert (job.state, job.attempt, job.tries) == ("queued", 1, 1)
+
+
+def test_cancels_rather_than_hands_back(job, asked_to_stop):
+    def stop_and_cancel(job, _percent):
+        asked_to_stop(0)
+        ExportJob.objects.filter(pk=job.pk).update(cancel_requested=True)
+
+    assert run(job, stop_and_cancel).state == "cancelled"
 
 
 def test_stops_when_cancelled_while_it_works(job):
@@ -206,7 +267,7 @@ def test_never_leaves_a_job_running_whatever_happens(job):
     def break_down(_job, _percent):
         raise RuntimeError("something nobody thought of")
 
-    done = run(job, break_down)
+    done = run_to_end(job, break_down)
 
     assert (done.state, done.error_code, done.attempt) == ("failed", "engine_failed", 3)
     assert "nobody thought of" not in done.error_message

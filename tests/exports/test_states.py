@@ -145,6 +145,43 @@ def test_does_not_give_back_what_was_cancelled_meanwhile(job):
 # --- a wish to cancel wins, whatever happens ---
 
 
+def test_what_a_stopping_worker_hands_back_costs_no_attempt(job):
+    for number in range(9):
+        claimed = states.claim(job.pk, "redeployed", NOW)
+        assert (claimed.attempt, claimed.tries) == (number + 1, 1)
+        assert states.hand_back(claimed, NOW)
+    lost = states.claim(job.pk, "killed", NOW)
+    assert lost.tries == 1
+    assert states.requeue_lost(NOW + LEASE * 2, LEASE, 2) == [job.pk]
+
+
+def test_does_not_hand_back_what_is_somebody_elses(job):
+    lost = states.claim(job.pk, "first", NOW)
+    states.requeue_lost(NOW + LEASE * 2, LEASE, 3)
+    states.claim(job.pk, "second", NOW)
+
+    assert not states.hand_back(lost, NOW)
+    assert state_of(job) == "running"
+
+
+def test_a_job_that_rests_is_not_claimed_until_it_has(job):
+    rest = timedelta(seconds=4)
+    states.give_back(states.claim(job.pk, "first", NOW), NOW, rest)
+
+    assert states.claim_next("", "second", NOW) is None
+    assert states.claim(job.pk, "second", NOW + rest / 2) is None
+    assert states.claim_next("", "second", NOW + rest).rests_until is None
+
+
+def test_ends_a_rest_that_a_clock_set_back_would_make_long(job):
+    rest = timedelta(seconds=4)
+    states.give_back(states.claim(job.pk, "first", NOW), NOW, rest)
+
+    assert states.end_long_rests(NOW, rest) == 0
+    assert states.end_long_rests(NOW - timedelta(hours=1), rest) == 1
+    assert states.claim_next("", "second", NOW - timedelta(hours=1))
+
+
 def test_a_cancelled_job_is_not_claimed(job):
     ExportJob.objects.filter(pk=job.pk).update(cancel_requested=True)
     assert states.claim_next("", "first", NOW) is None

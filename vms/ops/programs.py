@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from vms.env import PROJECT_DIR
 from vms.ops.children import Program
@@ -24,6 +25,8 @@ NEED_BROKER = frozenset({"web", "api", "worker-exports", "worker-default", "beat
 # Those that put jobs into the queue and those that take them out.
 ENDS_OF_QUEUE = frozenset({"web", "worker-exports", "worker-default"})
 DEFAULT_CONCURRENCY = 2
+# What a worker is given beyond the time in which it may finish its exports.
+HAND_BACK_SECONDS = 10.0
 
 
 class UnknownProgram(Exception):
@@ -45,10 +48,14 @@ def chosen_names(only: str | None) -> list[str]:
     return [name for name in ORDER if name in wanted]
 
 
-def exports_worker(node: str | None, concurrency: int) -> Program:
-    """Describe the worker that makes files: those of its own node, and those of no node."""
+def exports_worker(node: str | None, concurrency: int, stop_seconds: float = 0) -> Program:
+    """Describe the worker that makes files: those of its own node, and those of no node.
+
+    Asked to stop it goes on for *stop_seconds* and hands back what is not done then.
+    """
     queues = ["exports", f"exports.{node}"] if node else ["exports"]
-    return worker_program("exports", queues, concurrency)
+    program = worker_program("exports", queues, concurrency)
+    return replace(program, grace_seconds=stop_seconds + HAND_BACK_SECONDS)
 
 
 def default_worker() -> Program:

@@ -135,7 +135,11 @@ def describe(name: str, address: WebAddress | None) -> Program:
     if name == "api":
         return api_program(api_address(), settings.VMS["VMS_TRUSTED_PROXIES"])
     if name == "worker-exports":
-        return exports_worker(settings.VMS["VMS_NODE"], settings.VMS["VMS_EXPORT_CONCURRENCY"])
+        return exports_worker(
+            settings.VMS["VMS_NODE"],
+            settings.VMS["VMS_EXPORT_CONCURRENCY"],
+            settings.VMS["VMS_EXPORT_STOP_SECONDS"],
+        )
     if name == "worker-default":
         return default_worker()
     if name == "beat":

@@ -14,6 +14,7 @@ from exports.models import ExportJob
 from exports.orders import is_there
 from exports.runner import run_export
 from tests import factories
+from tests.exports.attempts import run_to_end
 from tests.footage import BEGIN, Footage, decode_numbers
 from tests.s3 import BUCKET, Fault, keys, uploads
 
@@ -33,7 +34,7 @@ def job(settings, bucket):
 
 
 def run(job, told=lambda _job, _percent: None):
-    return run_export(job.pk, told)
+    return run_to_end(job, told)
 
 
 def is_upload(method, path):
@@ -115,7 +116,7 @@ def test_leaves_nothing_when_the_lease_is_gone_at_the_end(job, bucket, s3_proxy)
 
     # Long enough for a beat.
     s3_proxy.faults.append(Fault(lambda method, _path: method == "HEAD", "hang"))
-    assert run(job, take_over) is None
+    assert run_export(job.pk, take_over) is None
     assert nothing_is_left(bucket)
 
 
