@@ -286,6 +286,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "forget deleted PSIM tasks": {
+        "task": "exports.psim.tasks.forget_deleted",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "release links": {
         "task": "previews.tasks.release_links",
         "schedule": timedelta(seconds=60),

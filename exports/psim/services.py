@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from exports.psim.cameras import choose_footage, find_camera
 from exports.psim.errors import NO_TASK, Refused, missing
 from exports.psim.models import ArchiveTask
 from vms.accounts.models import User
+
+# A task without a download says no more than that it was deleted; so long it says that.
+DELETED_KEPT = timedelta(days=30)
 
 
 def create_task(
@@ -78,3 +81,9 @@ def delete_task(task: ArchiveTask, now: datetime) -> None:
         with suppress(Http404):  # somebody else did so at this moment
             downloads.delete(task.download, now)
         task.download = None
+
+
+def forget_deleted(now: datetime) -> int:
+    """Remove old tasks whose download is gone; returns how many."""
+    deleted = ArchiveTask.objects.filter(download=None, created_at__lt=now - DELETED_KEPT)
+    return deleted.delete()[0]

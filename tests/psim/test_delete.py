@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from downloads.models import Download
 from exports.models import ExportJob
+from exports.psim import services
 from exports.psim.models import ArchiveTask
 from tests import factories
 from tests.psim.conftest import refused
@@ -73,3 +77,16 @@ def test_ends_with_its_user(psim, alice, yard):
     psim(alice).client.get("/token")
     alice.delete()
     assert not ArchiveTask.objects.exists()
+
+
+def test_is_forgotten_after_a_month_and_what_has_a_record_never(psim, alice, yard):
+    client = psim(alice)
+    kept, deleted = client.task(yard), client.task(yard)
+    client.delete(deleted)
+    later = timezone.now() + timedelta(days=29)
+
+    assert services.forget_deleted(later) == 0
+    assert services.forget_deleted(later + timedelta(days=2)) == 1
+
+    refused(client.status(deleted), 404)
+    assert client.status(kept).status_code == 200
