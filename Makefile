@@ -22,7 +22,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 	VMS_SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-postgres test-all chaos chaos-postgres test-api-fuzz \
+.PHONY: help setup run demo test test-postgres test-all chaos chaos-postgres soak test-api-fuzz \
 	test-push test-clients cluster-test check bench bench-api bench-push bench-throughput format lock
 
 help: ## list the targets
@@ -55,6 +55,10 @@ chaos: $(DEV_STAMP) ## survive faults: killed workers, brokers, disks, changed a
 
 chaos-postgres: $(DEV_STAMP) ## the same on a throwaway PostgreSQL server
 	$(BIN)/python -m tests.postgres $(BIN)/pytest -q $(wildcard tests/chaos/faults_*.py) $(ARGS)
+
+# SOAK_SECONDS=120 for a shorter one, SOAK_DIR for where its data folder is made.
+soak: $(DEV_STAMP) ## have 30 users ask for 20 minutes, see that nothing grows or is left over
+	nice -n 10 $(BIN)/python -m tests.soak.soak
 
 # TESTS_API_CASES=100 for a longer look.
 test-api-fuzz: $(DEV_STAMP) ## ask a running server what its OpenAPI document lets one ask
