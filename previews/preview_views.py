@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -174,7 +173,8 @@ async def rendered(followed: Followed) -> Result:
     if timezone.now() >= followed.grant.expires_at:
         raise Expired
     try:
-        return await asyncio.to_thread(load, path)
+        # Just written, so it lies in memory; a thread would cost more than it takes.
+        return load(path)
     except FileNotFoundError as error:
         raise Busy(1) from error
 
