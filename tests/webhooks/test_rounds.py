@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import socket
 import threading
 from datetime import timedelta
 
@@ -153,6 +155,29 @@ def test_gives_a_slow_receiver_up(alice, webhook, receiver, happen, set_to):
     done.set()
     delivery = the_delivery()
     assert (delivery.state, delivery.error) == ("pending", "No answer within 0.3 seconds.")
+
+
+def test_writes_down_what_came_of_others_where_an_attempt_cannot_be_made(
+    alice, receiver, happen, monkeypatch, caplog
+):
+    turns = iter([OSError(errno.EMFILE, "Too many open files")])
+    dup = socket.socket.dup
+
+    def dup_or_fail(raw):
+        for error in turns:
+            raise error
+        return dup(raw)
+
+    monkeypatch.setattr(socket.socket, "dup", dup_or_fail)
+    for _ in range(2):
+        Webhook.objects.create(user=alice, url=receiver.url)
+    happen(alice)
+    assert run_round() == 2
+    assert sorted(Delivery.objects.values_list("state", "error")) == [
+        ("delivered", ""),
+        ("pending", "The server could not make the attempt."),
+    ]
+    assert receiver.url not in caplog.text
 
 
 # --- webhooks that fail ---

@@ -92,6 +92,13 @@ def test_connects_to_what_was_checked_though_the_name_changes_its_mind(
     assert receiver.requests == []
 
 
+def test_knows_the_certificate_of_a_name_that_ends_with_a_dot(receiver, limits, resolves):
+    asked = resolves(["127.0.0.1"])
+    target = read_target(f"https://hooks.example.org.:{receiver.port}/")
+    assert post(target, BODY, {}, limits()) == 200
+    assert asked == ["hooks.example.org."]
+
+
 @pytest.mark.parametrize(
     "addresses",
     [

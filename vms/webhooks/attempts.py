@@ -2,6 +2,8 @@
 
 Every change is one conditional UPDATE, so that a worker that was thought lost, and comes back,
 undoes nothing. A delivery is never lost with a worker: it is due again when its lease has ended.
+
+Whoever changes a webhook and its deliveries locks the webhook first, so none waits in a ring.
 """
 
 from __future__ import annotations
@@ -68,9 +70,7 @@ def claim(most: int, busy: Collection[str], now: datetime) -> list[Delivery]:
 
 def take(delivery: Delivery, now: datetime) -> bool:
     """Count an attempt and hold the delivery for LEASE; False when it is not to be sent."""
-    mine = Delivery.objects.filter(
-        pk=delivery.pk, state=Delivery.State.PENDING, attempts=delivery.attempts
-    )
+    mine = as_taken(delivery)
     if delivery.attempts >= most_attempts(delivery):
         mine.update(**ended(Delivery.State.FAILED, now), error=LOST)
         return False
@@ -82,21 +82,37 @@ def take(delivery: Delivery, now: datetime) -> bool:
 
 def note(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
     """Write down what came of the attempt that `claim` gave out."""
-    told = {"status": outcome.status, "error": outcome.error[:200]}
-    mine = Delivery.objects.filter(
+    with transaction.atomic():
+        webhook = locked(Webhook.objects.filter(pk=delivery.webhook_id)).first()
+        if webhook is None:
+            return  # it was removed, and its log with it
+        as_taken(delivery).update(
+            status=outcome.status, error=outcome.error[:200], **next_step(delivery, outcome, now)
+        )
+        if outcome.is_success:
+            note_success(webhook, now, is_test=delivery.is_test)
+        elif not delivery.is_test:
+            note_failure(webhook, outcome, now)
+
+
+def next_step(delivery: Delivery, outcome: Outcome, now: datetime) -> dict[str, object]:
+    if outcome.is_success:
+        return ended(Delivery.State.DELIVERED, now)
+    if delivery.attempts >= most_attempts(delivery):
+        return ended(Delivery.State.FAILED, now)
+    return {"next_attempt_at": now + wait_after(delivery.attempts)}
+
+
+def as_taken(delivery: Delivery) -> QuerySet[Delivery]:
+    """Select a delivery while nobody has ended it or made another attempt."""
+    return Delivery.objects.filter(
         pk=delivery.pk, state=Delivery.State.PENDING, attempts=delivery.attempts
     )
-    with transaction.atomic():
-        if outcome.is_success:
-            mine.update(**told, **ended(Delivery.State.DELIVERED, now))
-            note_success(delivery, now)
-            return
-        if delivery.attempts >= most_attempts(delivery):
-            mine.update(**told, **ended(Delivery.State.FAILED, now))
-        else:
-            mine.update(**told, next_attempt_at=now + wait_after(delivery.attempts))
-        if not delivery.is_test:
-            note_failure(delivery.webhook_id, outcome, now)
+
+
+def locked(webhooks: QuerySet[Webhook]) -> QuerySet[Webhook]:
+    """Lock *webhooks*, in one order; events may be recorded for them meanwhile."""
+    return webhooks.order_by("pk").select_for_update(no_key=True, of=("self",))
 
 
 def ended(state: Delivery.State, now: datetime) -> dict[str, object]:
@@ -112,24 +128,20 @@ def wait_after(failures: int, longest: timedelta = LONGEST_WAIT) -> timedelta:
     return min(FIRST_WAIT * (1 << min(failures - 1, 20)), longest)
 
 
-def note_success(delivery: Delivery, now: datetime) -> None:
+def note_success(webhook: Webhook, now: datetime, *, is_test: bool) -> None:
     """Forget the failures of a webhook; one that answers a test is enabled again."""
-    Webhook.objects.filter(pk=delivery.webhook_id).update(
-        failures=0, quiet_until=None, delivered_at=now
-    )
-    if delivery.is_test:
-        enable(Webhook.objects.filter(pk=delivery.webhook_id))
+    one = Webhook.objects.filter(pk=webhook.pk)
+    one.update(failures=0, quiet_until=None, delivered_at=now)
+    if is_test:
+        enable(one)
 
 
-def note_failure(webhook_id: str, outcome: Outcome, now: datetime) -> None:
+def note_failure(webhook: Webhook, outcome: Outcome, now: datetime) -> None:
     """Leave a webhook that failed in peace for a while, and for good when it always fails."""
-    webhook = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
-    if webhook is None:
-        return
     webhook.failures += 1
     webhook.quiet_until = now + wait_after(webhook.failures, LONGEST_QUIET)
     webhook.save(update_fields=["failures", "quiet_until"])
-    one = Webhook.objects.filter(pk=webhook_id)
+    one = Webhook.objects.filter(pk=webhook.pk)
     if outcome.is_gone:
         disable(one, "The receiver answered 410: it wants no more.", now)
     elif webhook.failures >= settings.VMS["VMS_WEBHOOK_MAX_FAILURES"]:
@@ -139,15 +151,13 @@ def note_failure(webhook_id: str, outcome: Outcome, now: datetime) -> None:
 def disable(webhooks: QuerySet[Webhook], why: str, now: datetime) -> int:
     """Disable those of *webhooks* that are not, and give up what waits for them; how many."""
     with transaction.atomic():
-        ids = list(webhooks.filter(disabled_at=None).values_list("pk", flat=True))
-        disabled = Webhook.objects.filter(pk__in=ids, disabled_at=None).update(
-            disabled_at=now, disabled_why=why
-        )
+        ids = list(locked(webhooks.filter(disabled_at=None)).values_list("pk", flat=True))
+        Webhook.objects.filter(pk__in=ids).update(disabled_at=now, disabled_why=why)
         waiting = Delivery.objects.filter(webhook_id__in=ids, state=Delivery.State.PENDING)
         waiting.exclude(type=TEST).update(**ended(Delivery.State.FAILED, now), error=DISABLED)
     for webhook_id in ids:
         log.warning("webhook disabled", webhook=webhook_id, why=why)
-    return disabled
+    return len(ids)
 
 
 def enable(webhooks: QuerySet[Webhook]) -> int:

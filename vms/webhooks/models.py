@@ -8,6 +8,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
 from django.utils import timezone
 
 from vms.accounts.models import IntegrationToken
@@ -62,6 +64,15 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {shown(self.url)}"
+
+
+@receiver(pre_delete, sender=Webhook)
+def lock_first(instance: Webhook, **_others: object) -> None:
+    """Lock a webhook before its deliveries are removed with it, whoever removes it.
+
+    See `vms.webhooks.attempts`.
+    """
+    Webhook.objects.select_for_update().filter(pk=instance.pk).first()
 
 
 class Delivery(models.Model):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from time import monotonic
 
+import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
@@ -25,6 +26,9 @@ LOCK = "webhooks.round"
 # A round says so often that it lives; one that was killed is missed no longer than this.
 LOCK_SECONDS = 15
 SIGN_OF_LIFE_SECONDS = 5.0
+NOT_MADE = "The server could not make the attempt."
+
+log = structlog.get_logger(__name__)
 
 
 def run_round() -> int:
@@ -56,6 +60,9 @@ def attempt(delivery: Delivery, limits: Limits) -> Outcome:
         status = post(read_target(webhook.url), body, headers, limits)
     except (BadUrl, NotSent) as error:
         return Outcome(error=str(error))
+    except Exception:  # what comes of the others in this round is to be written down all the same
+        log.exception("an attempt at a webhook failed", webhook=webhook.pk, delivery=delivery.key)
+        return Outcome(error=NOT_MADE)
     return Outcome(status, "" if Outcome(status).is_success else explained(status))
 
 

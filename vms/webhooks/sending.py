@@ -52,7 +52,9 @@ def post(target: Target, body: bytes, headers: Mapping[str, str], limits: Limits
     raw = connect(checked_addresses(target, limits.allowed, deadline), deadline)
     with raw, cut_off(raw, deadline) as is_cut:
         try:
-            tls = context.wrap_socket(raw, server_hostname=target.host)
+            # Certificates name hosts without the dot that ends a full name.
+            name = target.host.removesuffix(".")
+            tls = context.wrap_socket(raw, server_hostname=name)
             with tls:
                 return exchange(tls, target, body, headers, is_cut)
         except HTTP_ERRORS as error:
@@ -158,7 +160,7 @@ def reason_of(error: Exception, seconds: float, *, is_cut: bool) -> str:
     if is_cut:
         return f"No answer within {seconds:g} seconds."
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The certificate is not good: {error.verify_message}."
+        return f"The certificate is not good: {error.verify_message.rstrip('.')}."
     if isinstance(error, ssl.SSLError):
         return "TLS failed: the receiver may not speak it."
     if isinstance(error, http.client.HTTPException):
