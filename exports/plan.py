@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from cameras.timeline import Interval
 from exports.clock import Nanoseconds, between, nanoseconds, scale, scale_one
-from exports.cutting import HOLD_NS, Draft, SegmentMedia, Span, choose_segments, trim
+from exports.cutting import HOLD_NS, SegmentMedia, Span, choose_segments
 from exports.errors import CodecChanged, HasGaps, NoFootage
+from exports.lending import lenders
 from exports.sound import Sound
 from exports.terms import HOLD, Cut, Gaps
+from exports.trimming import Draft, draft_all
 from vms.media.probe import Track
 
 
@@ -49,7 +51,9 @@ class Slice:
 
     A packet with presentation time `t` seconds on the file's clock is presented at
     `t - origin` seconds plus `offset_ns` in the result; negative results are lead-in, hidden.
-    `begin` and `end` bound what is shown, as wall clock, `at_ns` and `end_ns` in the result.
+    `begin` and `end` bound what is shown, as wall clock, `at_ns` and `end_ns` in the result; one
+    that lies before the interval shows nothing. `hides` says that it decodes pictures before its
+    begin though others are shown there.
     """
 
     segment: SegmentMedia
@@ -62,6 +66,7 @@ class Slice:
     end_ns: int
     skipped: tuple[int, ...] = ()
     opening: Opening | None = None
+    hides: bool = False
 
     @property
     def origin(self) -> Fraction:
@@ -133,7 +138,7 @@ class ExportPlan:
     @property
     def time_base(self) -> Fraction:
         """The clock of the pictures: that of the segments, a fine one where they differ."""
-        bases = {part.segment.media.video.time_base for part in self.slices}
+        bases = {part.segment.media.video.time_base for part in self.slices if part.video_packets}
         return bases.pop() if len(bases) == 1 else Fraction(1, 90_000)
 
     @property
@@ -179,13 +184,20 @@ class ExportPlan:
         return any(part.opening is not None for part in self.slices)
 
     @property
+    def hides_within(self) -> bool:
+        """Say whether pictures are decoded and not shown between others: edit lists hide none."""
+        return any(part.hides for part in self.slices)
+
+    @property
     def lead_in_ns(self) -> int:
         """Length of the hidden part before the first picture, at least 0."""
-        first = self.slices[0]
-        if first.opening is not None:
-            return 0
-        times = output_times(first, first.segment.media.video, first.video)
-        return max(0, -int(times.min()))
+        longest = 0
+        for part in self.slices:
+            if part.opening is None and len(part.video):
+                longest = max(longest, -int(picture_times(part).min()))
+            if part.end_ns > 0:
+                break
+        return longest
 
 
 def make_plan(
@@ -196,11 +208,13 @@ def make_plan(
     gaps: Gaps = Gaps.COLLAPSE,
     transcode: bool = False,
     skipped: Iterable[str] = (),
+    before: Iterable[SegmentMedia] = (),
 ) -> ExportPlan:
     """Plan the file of *asked* from *segments* (in any order; they may overlap or repeat).
 
     *skipped* says in words which segments could not be read; it goes into the warnings. With
-    *transcode* the codec may change midway: such a plan cannot be copied.
+    *transcode* the codec may change midway: such a plan cannot be copied. Those *before* the
+    interval are used where its first moment cannot be told without them (`exports.lending`).
 
     Raises:
         NoFootage: no segment has a picture in the interval.
@@ -209,11 +223,7 @@ def make_plan(
     """
     placed = choose_segments(asked, segments)
     warnings = list(skipped)
-    drafts: list[Draft] = []
-    for item in placed:
-        draft = trim(asked, item, drafts[-1] if drafts else None, cut, warnings)
-        if draft is not None:
-            drafts.append(draft)
+    drafts = draft_all(asked, [*lenders(placed, asked, before, cut), *placed], cut, warnings)
     if not drafts:
         raise NoFootage("There is no footage in the interval; choose another one.")
     if not transcode:
@@ -275,6 +285,8 @@ def assemble(
                 end=asked.begin + timedelta(microseconds=draft.end / 1000),
                 at_ns=draft.begin - removed,
                 end_ns=draft.end - removed,
+                skipped=draft.skipped,
+                hides=draft.hides,
             )
         )
     return ExportPlan(
@@ -303,13 +315,17 @@ def output_times(part: Slice, track: Track, span: Span) -> Nanoseconds:
     return scale(track.pts[span.slice()], track.time_base) - part.origin_ns + part.offset_ns
 
 
+def shown_ticks(part: Slice) -> NDArray[np.int64]:
+    """Return when the copied pictures of a slice are shown, on its clock, in decode order."""
+    ticks = part.segment.media.video.pts[part.video.slice()]
+    return np.delete(ticks, np.array(part.skipped) - part.video.first) if part.skipped else ticks
+
+
 def picture_times(part: Slice) -> Nanoseconds:
     """Return the output times of all pictures of a slice, in decode order."""
-    track = part.segment.media.video
-    copied = output_times(part, track, part.video)
-    if part.skipped:
-        copied = np.delete(copied, np.array(part.skipped) - part.video.first)
+    base = part.segment.media.video.time_base
+    copied = scale(shown_ticks(part), base) - part.origin_ns + part.offset_ns
     if part.opening is None:
         return copied
-    encoded = scale(part.opening.shown, track.time_base) - part.origin_ns + part.offset_ns
+    encoded = scale(part.opening.shown, base) - part.origin_ns + part.offset_ns
     return np.concatenate((encoded, copied))

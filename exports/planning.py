@@ -15,11 +15,13 @@ from cameras.models import Stream
 from cameras.timeline import Interval
 from exports.cutting import SegmentMedia
 from exports.errors import NoFootage, TooLarge
+from exports.lending import wanted_before
 from exports.options import Options
 from exports.plan import ExportPlan, make_plan
-from exports.terms import HOLD, megabytes
+from exports.terms import HOLD, Cut, megabytes
 from exports.unusable import Refusal, nothing_left
 from vms.media.kept import read_with_sidecar
+from vms.media.keyframes import leading_pictures
 from vms.media.probe import UnreadableMedia
 
 # So many segments are read before anybody may have a word.
@@ -44,7 +46,8 @@ def plan_export(
 ) -> tuple[ExportPlan, dict[int, Path]]:
     """Read the segments and plan; returns the plan and where each segment's file is.
 
-    *doing* is handed the reading in parts; two queries are made.
+    *doing* is handed the reading in parts. Two queries are made, and one for each segment before
+    the interval that its first moment cannot be told without.
 
     Raises:
         NoFootage, Unusable, HasGaps, CodecChanged: there is nothing to make, or not as asked.
@@ -53,7 +56,9 @@ def plan_export(
     if stream is None:
         raise NoFootage("The camera is gone and its archive with it.")
     rows = segments_touching(stream, Interval(interval.begin - HOLD, interval.end))
-    found = read_all(rows, Places(stream), doing)
+    places = Places(stream)
+    found = read_all(rows, places, doing)
+    before = read_before(stream, interval, options.cut, found, places, doing)
     try:
         plan = make_plan(
             interval,
@@ -62,6 +67,7 @@ def plan_export(
             gaps=options.gaps,
             transcode=options.transcode,
             skipped=found.notes,
+            before=before,
         )
     except NoFootage:
         if not found.refused:
@@ -69,6 +75,25 @@ def plan_export(
         raise nothing_left(found.refused) from None
     refuse_too_large(plan)
     return plan, found.paths
+
+
+def read_before(
+    stream: Stream, interval: Interval, cut: Cut, found: Found, places: Places, doing: Doing
+) -> list[SegmentMedia]:
+    """Read what the first moment of the interval needs of segments before it; see `lending`."""
+    before = [one for one in found.segments if one.begin < interval.begin]
+    while (begin := wanted_before(interval, found.segments, before, cut)) is not None:
+        rows = segments_touching(stream, Interval(begin - HOLD, begin))
+        more = read_all(
+            [row for row in rows if row.id not in found.paths],
+            places,
+            lambda _share, size, work: doing(1, size, work),
+        )
+        found.paths |= more.paths
+        before += more.segments
+        if not more.segments:
+            break
+    return before
 
 
 def read_all(rows: Sequence[FoundSegment], places: Places, doing: Doing) -> Found:
@@ -92,7 +117,8 @@ def read_some(rows: Iterable[FoundSegment], places: Places, found: Found) -> Non
         if media.truncated:
             spoken = f"segment of {row.begin:%Y-%m-%d %H:%M:%S} UTC"
             found.notes.append(f"{spoken}: damaged, used up to the damage")
-        found.segments.append(SegmentMedia(row.id, row.begin, media))
+        leading = leading_pictures(path, media)
+        found.segments.append(SegmentMedia(row.id, row.begin, media, leading))
 
 
 def refuse_too_large(plan: ExportPlan) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from exports.clock import scale, scale_one
-from exports.cutting import HOLD_NS, Draft, Span, spoken
+from exports.cutting import HOLD_NS, Span, spoken
+from exports.trimming import Draft
 from vms.media.probe import Track
 
 
@@ -16,7 +17,8 @@ class Sound:
 
     Sound and picture of a segment do not begin and end together, so between segments that follow
     each other the sound runs on: up to where the next one's begins, from where the last one's
-    ended. At the edges of the interval and of gaps it is bounded by the pictures.
+    ended. At the edges of the interval and of gaps it is bounded by the pictures; behind a gap
+    that may be left out no packet begins before the last one ahead of it.
     """
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
@@ -25,13 +27,17 @@ class Sound:
         self.end = self.pictures_end = drafts[0].begin
         self.fresh = True
         self.told = False
+        self.last: int | None = None
+        self.floor: int | None = None
 
     def span(self, draft: Draft, following: Draft | None, warnings: list[str]) -> Span:
         """Return the packets of *draft* that sound until *following* begins."""
         follows = draft.begin - self.pictures_end <= HOLD_NS
-        self.pictures_end = draft.end
         if not follows:
             self.end, self.fresh = draft.begin, True
+            if self.last is not None:
+                self.floor = draft.begin + self.last - self.pictures_end
+        self.pictures_end = draft.end
         track = draft.placed.segment.media.audio
         if track is None:
             return Span(0, 0)
@@ -50,20 +56,27 @@ class Sound:
         first = zero + scale_one(known.first, base)
         lasts = scale_one(known.first_duration, base)
         heard = first + (lasts if self.fresh else lasts // 2)
-        if heard <= self.end or zero + scale_one(known.latest, base) >= limit:
+        latest = zero + scale_one(known.latest, base)
+        if heard <= self.end or latest >= limit or not self.is_behind(first):
             return None
-        self.end, self.fresh = zero + scale_one(known.end, base), False
+        self.end, self.last, self.fresh = zero + scale_one(known.end, base), latest, False
         return Span(0, len(track))
+
+    def is_behind(self, begin: int) -> bool:
+        return self.floor is None or begin > self.floor
 
     def take_part(self, draft: Draft, track: Track, limit: int) -> Span:
         times = wall_zero(draft) + scale(track.pts, track.time_base)
         ends = times + scale(track.duration, track.time_base)
         # At a fresh begin a packet that has begun is needed; later it would sound twice.
         heard = ends if self.fresh else (times + ends) // 2
-        inside = np.flatnonzero((heard > self.end) & (times < limit))
+        wanted = (heard > self.end) & (times < limit)
+        if self.floor is not None:
+            wanted &= times > self.floor
+        inside = np.flatnonzero(wanted)
         if len(inside) == 0:
             return Span(0, 0)
-        self.end, self.fresh = int(ends[inside[-1]]), False
+        self.end, self.last, self.fresh = int(ends[inside[-1]]), int(times[inside[-1]]), False
         return Span(int(inside[0]), int(inside[-1]) + 1)
 
     def limit(self, draft: Draft, following: Draft | None) -> int:

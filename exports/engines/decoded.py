@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from exports.clock import NS
 from exports.engines.timing import slice_times
 from exports.plan import ExportPlan, Slice
+from exports.terms import HOLD
 
 # libavcodec's AV_CODEC_FLAG2_SKIP_MANUAL.
 SKIP_MANUAL = 1 << 29
@@ -41,6 +43,7 @@ class PictureLane:
         self.base = base
         self.decoder: Any = None
         self.config = ""
+        self.ended: datetime | None = None
         self.wanted: deque[int] = deque()
         self.held: list[Any] = []
         self.last: Any = None
@@ -48,9 +51,11 @@ class PictureLane:
         self.lost = 0
 
     def begin(self, part: Slice, source: Any) -> None:
+        """Get ready for a slice; behind a gap a decoder would take its order for that before."""
+        ended, self.ended = self.ended, part.end
         self.part = part
         config = part.segment.media.video.config
-        if config != self.config:
+        if config != self.config or part.hides or (ended and part.begin - ended > HOLD):
             self.held = list(self.finish())
             self.config = config
             self.decoder = decoder_of(source)

@@ -16,11 +16,12 @@ from typing import Any
 import av
 
 from exports.engines.decoded import PictureLane, SoundLane
-from exports.engines.lanes import CopyLane, Lane
+from exports.engines.lanes import CopyLane, Lane, decoded_ahead
 from exports.engines.packets import changed, planned_packets
 from exports.engines.treatment import COPIED, Treatment
 from exports.errors import EngineFailed, ExportError
 from exports.plan import ExportPlan, Slice
+from vms.media.opening import open_recording
 
 # These put parameter sets in front of every keyframe, so that pictures may change midway.
 IN_BAND = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
@@ -123,7 +124,8 @@ class Feed(threading.Thread):
             track = add_track(output, template, in_band=in_band)
             track.time_base = base
             form = IN_BAND.get(template.codec_context.name) if in_band else None
-            return CopyLane(track, self.shift_ns, form=form, rate=treatment.rate)
+            ahead = decoded_ahead(plan)
+            return CopyLane(track, self.shift_ns, form=form, rate=treatment.rate, ahead_ns=ahead)
         media = plan.slices[0].segment.media
         track = output.add_stream("rawvideo")
         track.width, track.height = media.width // 2 * 2, media.height // 2 * 2
@@ -155,7 +157,7 @@ class Feed(threading.Thread):
 
     def open(self, part: Slice) -> Any:
         try:
-            return av.open(str(self.locate(part.segment.id)), metadata_errors="ignore")
+            return open_recording(self.locate(part.segment.id))
         except (av.FFmpegError, OSError) as error:
             raise changed(part) from error
 

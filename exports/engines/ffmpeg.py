@@ -8,13 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
+import numpy as np
 import structlog
 
 from exports.clock import NS
 from exports.engines.base import Locate, Tick
 from exports.engines.feed import Feed
+from exports.engines.lanes import decoded_ahead
 from exports.engines.opening import exact
-from exports.engines.timing import slice_times
+from exports.engines.timing import bounded_length, slice_times, ticks_up
 from exports.engines.treatment import COPIED, LOSSLESS, Treatment, treat
 from exports.engines.verify import verify
 from exports.errors import EngineFailed, NoRoom
@@ -23,6 +25,7 @@ from exports.terms import Cut
 from vms.media.ffmpeg import FfmpegFailed, FfmpegStalled, Progress, ffmpeg_version, run_ffmpeg
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.edits import trim_end
+from vms.media.mp4.index import read_index
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +70,7 @@ class FfmpegEngine:
         refuse_opened(plan)
         treatment = self.treatment_of(plan)
         # Whole seconds, so that the shift is exact in every time base.
-        shift_ns = (plan.lead_in_ns // NS + 2) * NS
+        shift_ns = ((plan.lead_in_ns + decoded_ahead(plan)) // NS + 2) * NS
         reading, writing = os.pipe()
         feed = Feed(plan, locate, writing, shift_ns, treatment)
         try:
@@ -133,7 +136,7 @@ class FfmpegEngine:
 
 def refuse_opened(plan: ExportPlan) -> None:
     """Refuse what only the splice can carry out, instead of losing the pictures made for it."""
-    if any(part.opening is not None or part.skipped for part in plan.slices):
+    if plan.is_encoded:
         raise EngineFailed("A file whose begin was made anew cannot be made in this way.")
 
 
@@ -226,6 +229,16 @@ def explain(error: FfmpegFailed | FfmpegStalled) -> EngineFailed | NoRoom:
 
 def trim(plan: ExportPlan, target: Path) -> None:
     try:
-        trim_end(target, Fraction(plan.duration_ns, NS))
+        trim_end(target, shown_length(plan, target))
     except (Malformed, OSError) as error:
         raise EngineFailed("The file that was made is damaged.") from error
+
+
+def shown_length(plan: ExportPlan, target: Path) -> Fraction:
+    """Return for how many seconds to show the file: just as many pictures as planned."""
+    track = read_index(target).tracks["video"]
+    table = track.table
+    at = np.sort(table.decoded + table.offset - track.origin)
+    at = at[at >= 0]
+    ticks = ticks_up(plan.duration_ns, track.timescale)
+    return Fraction(bounded_length(ticks, at[: plan.shown], at[plan.shown :]), track.timescale)

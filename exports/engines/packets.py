@@ -73,10 +73,10 @@ class Place:
 
 def read(part: Slice, index: FileIndex, source: Any, path: Path) -> Iterator[Any]:
     """Yield the planned packets by what the tables of their file say."""
-    spans = {"video": part.video, "audio": part.audio}
+    wanted = {"video": (part.video, part.skipped), "audio": (part.audio, ())}
     places = [
-        places_of(index.tracks[kind], span, getattr(source.streams, kind)[0])
-        for kind, span in spans.items()
+        places_of(index.tracks[kind], span, skipped, getattr(source.streams, kind)[0])
+        for kind, (span, skipped) in wanted.items()
         if len(span)
     ]
     try:
@@ -107,8 +107,11 @@ def packet_at(file: int, place: Place, part: Slice) -> Any:
     return packet
 
 
-def places_of(track: TrackIndex, span: Span, stream: Any) -> Iterator[Place]:
-    samples = track.table.samples(span.first, span.stop)
+def places_of(
+    track: TrackIndex, span: Span, skipped: tuple[int, ...], stream: Any
+) -> Iterator[Place]:
+    table = track.table.part(span.first, span.stop)
+    samples = table.without([number - span.first for number in skipped]).samples()
     decoded = samples.decoded - track.origin
     base = Fraction(1, track.timescale)
     first = first_samples(samples, stream)
@@ -159,4 +162,5 @@ def demux(part: Slice, source: Any) -> Iterator[Any]:
         seen[packet.stream.index] += 1
         if span.first <= number < span.stop:
             wanted -= 1
-            yield packet
+            if span is not part.video or number not in part.skipped:
+                yield packet

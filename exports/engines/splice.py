@@ -6,6 +6,7 @@ The header is built from the segments' own sample tables; the media is copied by
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from exports.engines.inband import Insertions
 from exports.engines.opening import open_smart
 from exports.engines.readback import verify_tables
 from exports.engines.spliced import Blob, Part, Range, SplicedFile
+from exports.engines.timing import bounded_length, ticks_up
 from exports.engines.tracks import TrackBuilder
 from exports.errors import ExportError
-from exports.plan import ExportPlan, Opening, Slice
+from exports.plan import ExportPlan, Opening, Slice, picture_times
 from exports.terms import Cut
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.index import FileIndex, TrackIndex
@@ -68,11 +70,13 @@ class SpliceEngine:
 
 
 def can_splice(plan: ExportPlan) -> bool:
-    """Say whether every segment is an mp4 file whose samples we know, all of one codec."""
+    """Say whether every segment is an mp4 file whose samples we know, all of one codec.
+
+    Pictures can be hidden before the first one shown and behind the last, not between.
+    """
     media = [part.segment.media for part in plan.slices]
-    return (
-        all(one.index is not None for one in media) and len({one.video.codec for one in media}) == 1
-    )
+    is_known = all(one.index is not None for one in media)
+    return is_known and len({one.video.codec for one in media}) == 1 and not plan.hides_within
 
 
 def splice(plan: ExportPlan) -> SplicedFile:
@@ -81,6 +85,8 @@ def splice(plan: ExportPlan) -> SplicedFile:
     Raises:
         Unspliceable: a segment is no mp4 file that can be joined this way.
     """
+    if plan.hides_within:
+        raise Unspliceable("Pictures would have to be hidden midway.")
     joint = Joint(plan)
     try:
         for part in plan.slices:
@@ -173,20 +179,32 @@ class Joint:
     def movie(self) -> Movie:
         plan, media = self.plan, self.plan.slices[0].segment.media
         sizes = {"video": (media.width, media.height), "audio": (0, 0)}
-        tracks = [
-            builder.finish(ticks_up(plan.duration_ns, builder.clock), *sizes[kind])
+        lengths = {
+            kind: ticks_up(plan.duration_ns, builder.clock)
             for kind, builder in self.builders.items()
+        }
+        lengths["video"] = self.shown_length(lengths["video"])
+        tracks = [
+            builder.finish(lengths[kind], *sizes[kind]) for kind, builder in self.builders.items()
         ]
         # What they collected of a day is as large as the header that is made next.
         self.builders.clear()
         return Movie(
             tracks=tracks,
             scale=self.clock,
-            length=ticks_up(plan.duration_ns, self.clock),
+            length=lengths["video"],
             media_size=self.size,
             created_at=plan.begin,
             chapters=[(run.at_ns / NS, run.title) for run in plan.runs],
         )
+
+    def shown_length(self, ticks: int) -> int:
+        """Return for how many ticks to show the file: all pictures planned, and none behind."""
+        part = self.plan.slices[-1]
+        copied = picture_times(replace(part, opening=None))
+        at = self.builders["video"].last_shown
+        inside = copied < self.plan.duration_ns
+        return bounded_length(ticks, at[inside], at[~inside]) if len(copied) else ticks
 
 
 def table_of(track: TrackIndex, span: Span, skipped: tuple[int, ...]) -> Table:
@@ -209,7 +227,3 @@ def clock_of(plan: ExportPlan) -> int:
     base = plan.time_base
     clock = base.denominator if base.numerator == 1 else 90_000
     return clock if plan.duration_ns * clock // NS < MOST_VALUE else COARSE
-
-
-def ticks_up(ns: int, clock: int) -> int:
-    return -(-ns * clock // NS)

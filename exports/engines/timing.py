@@ -69,3 +69,17 @@ def moved(times: Nanoseconds, rate: Fraction) -> int:
     """Return by how many nanoseconds a picture is moved at most when it lies on a tick."""
     period = NS / float(rate)
     return int(np.abs(np.rint(times / period) * period - times).max())
+
+
+def ticks_up(ns: int, clock: int) -> int:
+    """Return the ticks of a clock that *ns* nanoseconds touch."""
+    return -(-ns * clock // NS)
+
+
+def bounded_length(ticks: int, shown: Nanoseconds, hidden: Nanoseconds) -> int:
+    """Return for how many *ticks* to show a file, so that all *shown* begin before and no *hidden*.
+
+    Both are given by the ticks they begin at: the end may lie in the very tick of a picture.
+    """
+    ticks = max(ticks, int(shown.max(initial=-1)) + 1)
+    return min(ticks, int(hidden.min(initial=ticks)))

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
-from exports.clock import NS
+from exports.clock import NS, Nanoseconds, scale
 from exports.plan import Opening, Slice
 from vms.media.mp4.entries import read_entry
 from vms.media.mp4.index import TrackIndex
 from vms.media.mp4.movie import MovieTrack
-from vms.media.mp4.table import NO_TICKS, Array, Ints, Samples, Spans, Table, pack
+from vms.media.mp4.table import (
+    NO_TICKS,
+    Array,
+    Ints,
+    Samples,
+    Spans,
+    Table,
+    pack,
+    runs,
+    shifts,
+)
 
 
 class TrackBuilder:
@@ -39,6 +50,7 @@ class TrackBuilder:
         self.chunk_entries: list[Array] = []
         self.begin = 0
         self.end = 0
+        self.latest: tuple[Table, int] | None = None
 
     def add(self, part: Slice, track: TrackIndex, table: Table, spans: Spans, base: int) -> None:
         """Take the samples of *table*, part of *track*; their *spans* come to lie at *base*."""
@@ -75,27 +87,31 @@ class TrackBuilder:
         self.add(part, track, table, Spans(np.zeros(1, np.int64), opening.size[:1]), base)
 
     def rescaled(self, table: Table, track: TrackIndex, move_ns: int) -> Table:
-        """Bring the times of *table* to our clock and to their place."""
-        shift = round(move_ns * self.clock / NS)
+        """Bring the times of *table* to our clock and to their place, each rounded once."""
+        base = Fraction(1, track.timescale)
         decoded = table.decoded - track.origin
-
-        def scaled(ticks: Ints) -> Ints:
-            return (ticks * self.clock + track.timescale // 2) // track.timescale + shift
-
         last = max(1, table.last_duration * self.clock // track.timescale)
-        return table.retimed(scaled(decoded), scaled(decoded + table.offset), last)
+        return table.retimed(
+            ticks_of(scale(decoded, base) + move_ns, self.clock),
+            ticks_of(scale(decoded + table.offset, base) + move_ns, self.clock),
+            last,
+        )
 
     def append(self, table: Table, shift: int, entries: tuple[bytes, ...]) -> None:
         """Put *table*, moved by *shift* ticks, behind the others."""
         begin = table.decoded_from + shift
         if self.sizes and begin != self.end:
             last = self.end - int(self.step_ticks[-1][-1])
-            if begin <= last:
-                table = pushed(table, shift, last + 1)
+            if begin <= last and not (self.kind == "video" and self.pull_back(begin)):
+                table = pushed(table, shift, last + 1, keeps_shown=self.kind == "video")
                 begin, shift = table.decoded_from, 0
-            self.stretch_last(begin - self.end)
+            if begin != self.end:
+                self.stretch_last(begin - self.end)
         elif not self.sizes:
+            if begin > 0 and self.kind == "video":
+                table, shift, begin = decoded_in_time(table, shift), 0, 0
             self.begin = begin
+        self.latest = table, shift
         self.end = begin + table.ticks
         self.sizes.append(table.size)
         self.step_counts.append(table.step_count)
@@ -113,6 +129,34 @@ class TrackBuilder:
         counts[-1] -= 1
         self.step_counts[-1] = np.append(counts, 1)
         self.step_ticks[-1] = np.append(values, values[-1] + ticks)
+
+    def pull_back(self, begin: int) -> bool:
+        """Let the samples of the last slice be decoded before *begin*, shown as they are.
+
+        False when there are too few ticks for that.
+        """
+        duration = np.repeat(self.step_ticks[-1].astype(np.int64), self.step_counts[-1])
+        first = self.end - int(duration.sum())
+        decoded = first + np.cumsum(duration) - duration
+        earlier = np.minimum(decoded, begin - np.arange(len(decoded), 0, -1))
+        if earlier[0] < decoded[0]:
+            return False
+        offset = np.zeros(len(decoded), np.int64)
+        if len(self.shift_ticks[-1]):
+            offset = np.repeat(self.shift_ticks[-1].astype(np.int64), self.shift_counts[-1])
+        steps = np.append(np.diff(earlier), begin - earlier[-1])
+        self.step_counts[-1], self.step_ticks[-1] = runs(steps)
+        self.shift_counts[-1], self.shift_ticks[-1] = shifts(decoded + offset - earlier)
+        self.end = begin
+        return True
+
+    @property
+    def last_shown(self) -> Ints:
+        """Return when the samples added last are shown."""
+        if self.latest is None:
+            return NO_TICKS.astype(np.int64)
+        table, shift = self.latest
+        return table.decoded + table.offset + shift
 
     def own_numbers(self, entries: tuple[bytes, ...], table: Table) -> Array:
         """Number the sample entry of each chunk; one number that is repeated takes no memory."""
@@ -207,15 +251,34 @@ def tagged(entry: bytes) -> bytes:
     return entry[:4] + b"hvc1" + entry[8:] if entry[4:8] == b"hev1" else entry
 
 
-def pushed(table: Table, shift: int, begin: int) -> Table:
+def ticks_of(times: Nanoseconds, clock: int) -> Ints:
+    """Turn nanoseconds into the nearest ticks of a clock, without overflow."""
+    seconds, rest = np.divmod(times, NS)
+    ticks: Ints = seconds * clock + (rest * clock + NS // 2) // NS
+    return ticks
+
+
+def decoded_in_time(table: Table, shift: int) -> Table:
+    """Return *table* moved by *shift*, its first sample decoded at zero: an edit list hides others.
+
+    Some files say that pictures are shown before they are decoded.
+    """
+    decoded = table.decoded + shift
+    shown = decoded + table.offset
+    decoded[0] = 0
+    return table.retimed(decoded, shown, table.last_duration)
+
+
+def pushed(table: Table, shift: int, begin: int, *, keeps_shown: bool = False) -> Table:
     """Return *table* moved by *shift*, decoded no earlier than *begin*.
 
     Where segments overlap by a moment decode times are pushed on, a tick a sample while they
-    have to catch up: they have to rise.
+    have to catch up: they have to rise. With *keeps_shown* samples may be shown before that.
     """
     own = table.decoded + shift
     decoded = np.maximum(own, begin + np.arange(len(own)))
     shown = own + table.offset
-    # Only those that were pushed: others may be shown before they are decoded.
-    shown = np.where(decoded > own, np.maximum(shown, decoded), shown)
+    if not keeps_shown:
+        # Only those that were pushed: others may be shown before they are decoded.
+        shown = np.where(decoded > own, np.maximum(shown, decoded), shown)
     return table.retimed(decoded, shown, table.last_duration)

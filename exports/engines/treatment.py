@@ -87,17 +87,24 @@ def reason_to_encode(plan: ExportPlan, target: Container) -> str | None:
     """Say why the pictures cannot be copied into *target*, None when they can."""
     tracks = [part.segment.media.video for part in plan.slices]
     codecs = {track.codec for track in tracks}
-    hidden = plan.video_packets - plan.shown
     if len(codecs) > 1:
         return "The camera changed its video codec"
     if not codecs <= target.video:
         return f"{target.title} cannot hold {title(codecs.pop())}"
     if plan.configs > 1 and not target.changes:
         return f"The pictures change their format midway and {target.title} cannot"
-    if hidden and not target.edit_lists:
-        return f"{target.title} cannot hide the {hidden} pictures that others are decoded from"
     if not target.reorders and is_reordered(plan):
         return f"{target.title} cannot hold pictures out of order"
+    return reason_of_hidden(plan, target)
+
+
+def reason_of_hidden(plan: ExportPlan, target: Container) -> str | None:
+    """Say why pictures that are decoded and not shown cannot be in *target*, None if they can."""
+    hidden = plan.video_packets - plan.shown
+    if hidden and not target.edit_lists:
+        return f"{target.title} cannot hide the {hidden} pictures that others are decoded from"
+    if plan.hides_within:
+        return "Some pictures that others are decoded from would have to be hidden midway"
     return None
 
 

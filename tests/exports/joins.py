@@ -59,7 +59,9 @@ class Recording:
 
     `order` says how pictures are decoded: "shown" as they are shown, "early" as B-frames with
     composition offsets below zero, "late" as B-frames with offsets from zero on. Each `group`
-    begins with a keyframe, but for those before group `first_key`. `jitter` is the share of a
+    begins with a keyframe, but for those before group `first_key`; before the first one `leading`
+    pictures are shown that are decoded after it. Decode times are `behind` pictures later than they
+    might be. `jitter` is the share of a
     picture's time by which its instant may be off, `start` where its clock stands. The edit list
     begins with picture `hidden`, or at the zero of the clock when that is None. Sound begins
     `delay` seconds after the first picture and lasts `lag` seconds less than the pictures. `short`
@@ -72,7 +74,9 @@ class Recording:
     rate: Fraction = Fraction(25)
     group: int = 12
     first_key: int = 0
+    leading: int = 0
     order: str = "shown"
+    behind: int = 0
     jitter: float = 0.0
     start: int = 0
     hidden: int | None = 0
@@ -168,6 +172,7 @@ def pictures_of(recording, dice):
         instants = [instant + dice.randint(0, reach) for instant in instants]
     decoded = np.array(instants, np.int64) + recording.start
     shown = decoded[decode_order(recording)] + (int(step) if recording.order == "late" else 0)
+    decoded += recording.behind * int(step)
     sync = np.zeros(count, np.bool_)
     sync[recording.first_key * recording.group :: recording.group] = True
     return Draft(
@@ -190,8 +195,11 @@ def decode_order(recording):
     numbers = list(range(recording.pictures))
     if recording.order == "shown":
         return numbers
+    leading = min(recording.leading, recording.group - 1, recording.pictures - 1)
+    numbers[: leading + 1] = [leading, *range(leading)]
     for begin in range(0, len(numbers), recording.group):
-        for index in range(begin + 1, min(begin + recording.group, len(numbers)) - 1, 2):
+        first = begin + 1 if begin else leading + 1
+        for index in range(first, min(begin + recording.group, len(numbers)) - 1, 2):
             numbers[index], numbers[index + 1] = numbers[index + 1], numbers[index]
     return numbers
 
@@ -288,8 +296,10 @@ def recordings(draw):
         rate=st.sampled_from(RATES),
         group=st.sampled_from([1, 5, 12, 50]),
         first_key=st.sampled_from([0, 0, 0, 1]),
+        leading=st.sampled_from([0, 0, 2]),
+        behind=st.sampled_from([0, 0, 0, 2]),
         start=st.sampled_from([0, 0, 777, 10_000_000]),
-        hidden=st.sampled_from([None, 0]),
+        hidden=st.sampled_from([None, None, 0, 0, 1]),
         widths=st.sampled_from([(160,), (160,), (320,), (160, 320)]),
         silent=st.sampled_from([False, False, True]),
         delay=st.sampled_from([-0.3, 0.0, 0.03, 0.3]),
@@ -299,7 +309,6 @@ def recordings(draw):
         seed=st.integers(0, 2**16),
     )
     chosen = [replace(common, **part) for part in draw(st.lists(parts, min_size=1, max_size=5))]
-    chosen[0] = replace(chosen[0], hidden=draw(st.sampled_from([None, 0, 1])))
     if not mixed:
         return chosen
     return [replace(one, clock=draw(st.sampled_from(CLOCKS))) for one in chosen]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vms.media.keyframes import without_false_keyframes
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.entries import CODECS, Encrypted, read_entry
 from vms.media.mp4.index import FileIndex, TrackIndex, read_index
@@ -29,8 +30,7 @@ def read_segment(path: Path) -> MediaFile:
         UnreadableMedia: as `read_media`, or the tracks are encrypted.
     """
     try:
-        index = read_index(path)
-        return media_of(index)
+        return media_of(without_false_keyframes(path, read_index(path)))
     except Encrypted as error:
         raise UnreadableMedia("the recording is encrypted") from error
     except (Malformed, OSError, ValueError, OverflowError):

@@ -25,6 +25,7 @@ from exports.plan import ExportPlan, make_plan
 from exports.terms import Gaps
 from tests.exports.matrix.reel import Piece, Reel
 from tests.footage import BEGIN
+from vms.media.keyframes import leading_pictures
 from vms.media.probe import UnreadableMedia
 from vms.media.segment import read_segment
 
@@ -43,9 +44,13 @@ class Picture:
 
 @dataclass
 class Segment:
+    """A segment of the packets *span* of its reel's pictures, in decode order."""
+
     path: Path
     begin: Fraction
     pictures: list[Picture]
+    reel: Reel
+    span: range
 
     @property
     def end(self) -> Fraction:
@@ -66,19 +71,23 @@ class Archive:
         stop: int | None = None,
         container: str = "mp4",
         later: int = 0,
+        *,
+        hidden: int = 0,
     ) -> int:
         """Make one segment of the pictures from *first* up to *stop*, counted in decode order.
 
-        It is placed *later* seconds than its pictures say. Returns its number.
+        It is placed *later* seconds than its pictures say, and its own edit list hides so many
+        more before them. Returns its number.
         """
         number = len(self.known)
         suffix = ".ts" if container == "mpegts" else ".mp4"
         path = self.folder / f"{number:06d}{suffix}"
         video = reel.video[first:stop]
         until = reel.video[stop].at if stop and stop < len(reel.video) else None
-        write(path, reel, video, until, container)
+        write(path, reel, reel.video[first - hidden : stop], until, container, hidden)
         pictures = pictures_of(video, later)
-        self.known[number] = Segment(path, pictures[0].at, pictures)
+        span = range(len(reel.video))[first - hidden : stop]
+        self.known[number] = Segment(path, pictures[0].at, pictures, reel, span)
         return number
 
     def record_all(self, reel: Reel, length: int, container: str = "mp4") -> Archive:
@@ -103,13 +112,14 @@ class Archive:
             except UnreadableMedia as error:
                 skipped.append(f"segment {number}: {error.reason}")
             else:
-                found.append(SegmentMedia(number, instant(segment.begin), media))
+                leading = leading_pictures(segment.path, media)
+                found.append(SegmentMedia(number, instant(segment.begin), media, leading))
         return found, skipped
 
     def plan(self, begin: Fraction, end: Fraction, **options) -> ExportPlan:
         found, skipped = self.segments()
         asked = Interval(instant(begin), instant(end))
-        return make_plan(asked, found, skipped=skipped, **options)
+        return make_plan(asked, found, skipped=skipped, before=found, **options)
 
     def export(self, engine, begin, end, target: Path, **options) -> ExportPlan:
         plan = self.plan(begin, end, **options)
@@ -145,11 +155,15 @@ class Archive:
         return [picture for picture in pictures[first:] if picture.at < end]
 
     def pictures(self) -> list[Picture]:
-        """List all recorded pictures by time, each once."""
+        """List all recorded pictures that can be decoded by time, each once."""
         by_number: dict[int, Picture] = {}
+        before: Segment | None = None
         for segment in sorted(self.known.values(), key=lambda segment: segment.begin):
+            missing = orphans(before, segment)
             for picture in segment.pictures:
-                by_number.setdefault(picture.number, picture)
+                if picture.number not in missing:
+                    by_number.setdefault(picture.number, picture)
+            before = segment if len(missing) < len(segment.pictures) else None
         return sorted(by_number.values(), key=lambda picture: picture.at)
 
 
@@ -164,10 +178,28 @@ def in_file(pictures: Iterable[Picture], policy: Gaps = Gaps.COLLAPSE) -> list[F
     return times
 
 
+def orphans(before: Segment | None, segment: Segment) -> set[int]:
+    """Return the numbers of pictures that need some that are not recorded.
+
+    That is of pictures before the first keyframe, whether decoded or shown before it, unless the
+    segment *before*, which can be decoded, ends where this one begins.
+    """
+    if (
+        before is not None
+        and before.reel is segment.reel
+        and before.span.stop == segment.span.start
+    ):
+        return set()
+    video = segment.reel.video[segment.span.start : segment.span.stop]
+    first = next((number for number, piece in enumerate(video) if piece.key), len(video))
+    sooner = {piece.number for piece in video[:first]}
+    return sooner | {piece.number for piece in video[first:] if piece.pts < video[first].pts}
+
+
 def pictures_of(video: list[Piece], later: int) -> list[Picture]:
     """List the pictures of a segment by time, placed by its begin in whole microseconds."""
     shown = sorted(video, key=lambda piece: piece.pts)
-    move = whole_micros(video[0].at) - video[0].at + later
+    move = whole_micros(shown[0].at) - shown[0].at + later
     ends = [later.at for later in shown[1:]]
     ends.append(shown[-1].at + shown[-1].duration * shown[-1].base)
     return [
@@ -177,7 +209,12 @@ def pictures_of(video: list[Piece], later: int) -> list[Picture]:
 
 
 def write(
-    path: Path, reel: Reel, video: list[Piece], until: Fraction | None, container: str
+    path: Path,
+    reel: Reel,
+    video: list[Piece],
+    until: Fraction | None,
+    container: str,
+    hidden: int = 0,
 ) -> None:
     """Write a segment: *video*, and the sound from its first picture up to *until*.
 
@@ -186,7 +223,7 @@ def write(
     options = {"avoid_negative_ts": "disabled"}
     if container == "fmp4":
         options |= dict(part.split("=", 1) for part in MP4_OPTIONS.split(":"))
-    begin = video[0].at
+    begin = min(piece.at for piece in video[hidden:])
     end = until if until is not None else Fraction(10**9)
     with av.open(str(path), "w", format=FORMATS[container], options=options) as output:
         streams = [output.add_stream_from_template(template) for template in reel.templates]

@@ -37,6 +37,8 @@ class Camera:
     fps: Fraction = Fraction(10)
     gop: int = 20
     bframes: int = 0
+    open_gop: bool = False
+    pyramid: bool = True
     codec: str = "h264"
     jitter: float = 0
     clock: int = CLOCK
@@ -144,11 +146,14 @@ def add_video(output: av.container.OutputContainer, camera: Camera) -> av.VideoS
     context.gop_size, context.max_b_frames, context.thread_count = camera.gop, camera.bframes, 1
     options = {"preset": "ultrafast", "bf": str(camera.bframes)}
     if camera.codec == "hevc":
-        keys = f"keyint={camera.gop}:min-keyint={camera.gop}:scenecut=0:open-gop=0:b-adapt=0"
+        keys = f"keyint={camera.gop}:min-keyint={camera.gop}:scenecut=0:b-adapt=0"
         pools = "pools=none:frame-threads=1:log-level=error"
-        options["x265-params"] = f"{keys}:{pools}:bframes={camera.bframes}"
+        groups = f"bframes={camera.bframes}:open-gop={camera.open_gop:d}"
+        options["x265-params"] = f"{keys}:{pools}:{groups}"
     else:
         options |= {"keyint_min": str(camera.gop), "sc_threshold": "0", "b_strategy": "0"}
+        pyramid = "normal" if camera.pyramid else "none"
+        options["x264-params"] = f"open-gop={camera.open_gop:d}:b-pyramid={pyramid}"
     context.options = options
     return stream
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 
-from tests.exports.matrix.archive import Archive
+from tests.exports.matrix.archive import HOLD, Archive
 from tests.exports.matrix.reel import Camera, reel
 
 EXAMPLES = os.environ.get("MATRIX_EXAMPLES", "")
 SECONDS = 12
+# Groups of so many pictures go on over several segments.
+LONG = 50
 CAMERAS = [
     Camera(gop=1),
     Camera(gop=5),
@@ -27,6 +29,9 @@ CAMERAS = [
     Camera(fps=Fraction(30_000, 1001), gop=30),
     Camera(gop=12, bframes=2),
     Camera(fps=Fraction(25, 2), gop=9, bframes=1, audio=None),
+    Camera(gop=15, bframes=2, open_gop=True, pyramid=False),
+    Camera(codec="hevc", gop=15, bframes=3, open_gop=True, audio=None),
+    Camera(gop=70),
 ]
 
 
@@ -62,15 +67,18 @@ def recordings(draw) -> Recording:
     """Draw a camera and what is there of it: with pauses, overlaps and segments there twice.
 
     Where pictures are decoded out of order, or not at whole microseconds, nothing overlaps: what
-    is to be shown then is not as simple as all there is, and has tests of its own.
+    is to be shown then is not as simple as all there is, and has tests of its own. Elsewhere no
+    segment begins without a keyframe, for the same reason.
     """
     camera = draw(st.sampled_from(CAMERAS))
     video = reel(camera, SECONDS).video
     overlaps = not camera.bframes and not camera.jitter and camera.fps.numerator < 1000
-    keys = range(0, len(video), camera.gop)
+    overlaps &= camera.gop < LONG
+    keys = [number for number, piece in enumerate(video) if piece.key]
+    begins_at = st.sampled_from(keys if overlaps else [*keys, *edges(camera)])
     segments: list[tuple[int, int, str]] = []
     count = draw(st.integers(1, 5))
-    begins = sorted(draw(st.lists(st.sampled_from(keys), min_size=1, max_size=count)))
+    begins = sorted(draw(st.lists(begins_at, min_size=1, max_size=count)))
     for first, following in pairwise([*begins, len(video)]):
         limit = len(video) if overlaps else following
         if limit <= first:
@@ -78,8 +86,20 @@ def recordings(draw) -> Recording:
         # Most recorders go on without a pause, so the whole way to the next one is drawn often.
         stop = following if draw(st.booleans()) else draw(st.integers(first + 1, limit))
         stop = whole(camera, first, max(stop, first + 1))
-        segments.append((first, stop, draw(st.sampled_from(["mp4", "fmp4"]))))
+        if stop > first:
+            segments.append((first, stop, draw(st.sampled_from(["mp4", "fmp4"]))))
+    assume(segments)
+    # Where a few pictures are missing, those behind them are decoded from what is not there.
+    few = range(1, int(HOLD * camera.fps) + 2)
+    assume(all(first - stop not in few for (_, stop, _), (first, *_) in pairwise(segments)))
     return Recording(camera, tuple(draw(st.permutations(segments))))
+
+
+def edges(camera: Camera) -> list[int]:
+    """List where a recorder may part the packets: all pictures before are shown before."""
+    numbers = [piece.number for piece in reel(camera, SECONDS).video]
+    latest = list(accumulate(numbers, max))
+    return [0, *(at for at in range(1, len(numbers)) if latest[at - 1] == at - 1)]
 
 
 def whole(camera: Camera, first: int, stop: int) -> int:

@@ -17,6 +17,8 @@ HEAD = 32
 
 # H.264 (table 7-1)
 IDR, SPS, PPS = 5, 7, 8
+# slice_type, modulo five (table 7-6): I and SI
+INTRA_SLICES = {2, 4}
 H264_PICTURES = range(1, 6)
 # H.265 (table 7-1)
 HEVC_VPS, HEVC_SPS, HEVC_PPS = 32, 33, 34
@@ -79,6 +81,17 @@ def hevc_kind(unit: bytes) -> int:
 def is_reference(unit: bytes) -> bool:
     """Say whether other pictures may depend on the picture of this H.264 unit (`nal_ref_idc`)."""
     return bool(unit[0] & 0x60)
+
+
+def is_intra(unit: bytes) -> bool:
+    """Say whether this slice of H.264 needs no other picture: by `slice_type` (7.3.3, 7.4.3)."""
+    if h264_kind(unit) == IDR:
+        return True
+    bits = "".join(f"{byte:08b}" for byte in plain(unit)[1:])
+    for _ in range(2):  # first_mb_in_slice, slice_type
+        zeros = len(bits) - len(bits.lstrip("0"))
+        value, bits = bits[zeros : 2 * zeros + 1], bits[2 * zeros + 1 :]
+    return bool(value) and (int(value, 2) - 1) % 5 in INTRA_SLICES
 
 
 def sps_id(unit: bytes) -> int:
