@@ -1,4 +1,4 @@
-"""What came of a soak: the tables, and the claims that have to hold."""
+"""What came of a soak, and the claims that have to hold."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from tests.soak.client import Tally
 from tests.soak.place import PREVIEW_CACHE_BYTES
 from tests.soak.sampling import Sample, Usage, below, files, rows
-from tests.soak.verdict import MIB, SHORT_LIVED, SLACK, Claim, Trend, trend
+from tests.soak.verdict import MIB, SHORT_LIVED, SLACK, Claim, Trend, shown, trend
 
 # Longer than anything is kept: a clean-up then has to leave nothing.
 MUCH_LATER = timedelta(days=100)
 # A cache may go over its cap by what is being added.
 CAP_SLACK = 2 * MIB
-SHOWN_TROUBLES = 15
 KEPT_KEYS = "keys of the broker without an end"
 # Each queue and its binding, and what a worker that was given a message notes of it.
 FEW_KEYS = 8
@@ -152,58 +148,6 @@ class Report:
             *self.rest,
         ]
 
-    # --- telling ---
-
-    def show(self) -> None:
-        console = Console(width=max(120, Console().width))
-        for table in (self.usage_table(), self.counts_table(), self.acts_table()):
-            console.print(table)
-        console.print("ends of jobs", dict(self.ends))
-        console.print("warnings in the log", dict(self.warnings))
-        console.print("webhooks received", self.hooks.total)
-        for text in (*self.tally.troubles[:SHOWN_TROUBLES], *self.errors[:SHOWN_TROUBLES]):
-            console.print(text, markup=False, style="red")
-        bad = [claim for claim in self.claims() if not claim.holds]
-        for claim in self.claims():
-            style = "green" if claim.holds else "bold red"
-            mark = "holds " if claim.holds else "BROKEN"
-            console.print(f"{mark} {claim.what}: {claim.found}", style=style, markup=False)
-        console.print(f"{len(bad)} claims broken.")
-
-    def usage_table(self) -> Table:
-        table = Table("part", "", "before", "2nd quarter", "last quarter", "most", "after", "/ h")
-        for (part, kind), found in self.series().items():
-            before, after = (
-                getattr(one.usage.get(part, Usage()), kind) for one in (self.before, self.after)
-            )
-            values = (before, found.second, found.last, found.most, after, found.per_hour)
-            table.add_row(part, kind, *(shown(kind, value) for value in values))
-        return table
-
-    def counts_table(self) -> Table:
-        table = Table("", "before", "2nd quarter", "last quarter", "most", "after")
-        for name in self.after.counts:
-            found = trend([(one.at, one.counts[name]) for one in self.samples])
-            kind = "memory" if name.startswith("bytes") else ""
-            values = (
-                self.before.counts[name],
-                found.second,
-                found.last,
-                found.most,
-                self.after.counts[name],
-            )
-            table.add_row(name, *(shown(kind, value) for value in values))
-        return table
-
-    def acts_table(self) -> Table:
-        table = Table("act", "answers")
-        acts: dict[str, list[str]] = {}
-        for (act, outcome), times in sorted(self.tally.answers.items()):
-            acts.setdefault(act, []).append(f"{outcome}: {times}")
-        for act, outcomes in acts.items():
-            table.add_row(act, "  ".join(outcomes))
-        return table
-
 
 # What has no purpose any more once the files' time has passed.
 GONE_SOON = (
@@ -256,7 +200,3 @@ def clean_up_much_later() -> None:
 
 def none(what: str, count: int) -> Claim:
     return Claim(what, str(count), count == 0)
-
-
-def shown(kind: str, value: float) -> str:
-    return f"{value / MIB:,.1f} MiB" if kind == "memory" else f"{value:,.0f}"

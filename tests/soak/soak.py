@@ -40,10 +40,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="vms-soak-", dir=os.environ.get("SOAK_DIR")))
     place.set_up(folder)
     from tests.soak.report import Report
+    from tests.soak.telling import show
 
     report = Report(folder)
     soak(folder, report)
-    report.show()
+    show(report)
     if report.is_good:
         shutil.rmtree(folder)
         return 0

@@ -64,3 +64,7 @@ def slope(points: Points) -> float:
     if not spread:
         return 0.0
     return sum((at - middle) * (value - level) for at, value in points) / spread
+
+
+def shown(kind: str, value: float) -> str:
+    return f"{value / MIB:,.1f} MiB" if kind == "memory" else f"{value:,.0f}"
