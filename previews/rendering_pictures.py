@@ -25,7 +25,7 @@ from exports.terms import HOLD
 from previews.errors import CannotRender
 from previews.rendering_jpeg import encode_jpeg
 from previews.rendering_segments import Opened, instant
-from vms.media.opening import open_recording
+from vms.media.opening import keep_from_hanging, open_recording
 from vms.media.smart.configuration import CODECS, read_configuration
 from vms.media.smart.source import Reader, Source, Unencodable, reading
 
@@ -141,15 +141,6 @@ def sample_decoder(source: Source, wanted: int) -> Any:
     decoder.thread_count = THREADS if number_of(source, wanted) >= WORTH_THREADS else 1
     keep_from_hanging(decoder)
     return decoder
-
-
-def keep_from_hanging(decoder: Any) -> None:
-    """Have H.265 decoded by one thread: several wait for each other for ever at damaged pictures.
-
-    Of FFmpeg 8.0; a decoder that is not open yet.
-    """
-    if decoder.name == "hevc":
-        decoder.thread_count = 1
 
 
 def number_of(source: Source, wanted: int) -> int:

@@ -21,6 +21,7 @@ from exports.clock import NS
 from exports.engines.timing import slice_times
 from exports.plan import ExportPlan, Slice
 from exports.terms import HOLD
+from vms.media.opening import keep_from_hanging
 
 # libavcodec's AV_CODEC_FLAG2_SKIP_MANUAL.
 SKIP_MANUAL = 1 << 29
@@ -180,6 +181,7 @@ def decoder_of(source: Any) -> Any:
         # What a file's own edit list hides is left out by its time, not by the decoder.
         context.flags2 |= SKIP_MANUAL
     context.thread_type = "AUTO"
+    keep_from_hanging(context)
     return context
 
 

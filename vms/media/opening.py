@@ -41,3 +41,12 @@ def open_recording(path: Path) -> Any:
     """
     # Absolute, and so never taken for an address.
     return av.open(str(path.absolute()), metadata_errors="ignore", options=OPTIONS)
+
+
+def keep_from_hanging(decoder: Any) -> None:
+    """Have H.265 decoded by one thread: several wait for each other for ever at damaged pictures.
+
+    Of FFmpeg 8.0; a decoder that is not open yet.
+    """
+    if decoder.name == "hevc":
+        decoder.thread_count = 1

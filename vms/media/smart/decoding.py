@@ -10,6 +10,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
+from vms.media.opening import keep_from_hanging
 from vms.media.smart.configuration import Configuration
 from vms.media.smart.source import Ints, Reader, Unencodable
 
@@ -30,6 +31,7 @@ class Decoder:
         self.context = cast("VideoCodecContext", av.CodecContext.create(config.codec, "r"))
         self.context.extradata = config.record
         self.context.thread_count = THREADS
+        keep_from_hanging(self.context)
 
     @property
     def aspect(self) -> Fraction | None:
