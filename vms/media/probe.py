@@ -134,7 +134,6 @@ def summary_of(columns: Columns) -> Summary:
     return Summary(
         count=len(pts),
         bytes=int(columns.size.sum()),
-        ticks=int(duration.sum()),
         first=int(pts[0]),
         first_duration=int(duration[0]),
         begin=int(pts[shown].min()),

@@ -11,7 +11,7 @@ import numpy as np
 from vms.media.keyframes import without_false_keyframes
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.entries import CODECS, Encrypted, read_entry
-from vms.media.mp4.index import FileIndex, TrackIndex, read_index
+from vms.media.mp4.index import FileIndex, IndexLost, TrackIndex, read_index
 from vms.media.mp4.summary import fill_durations, hidden_samples
 from vms.media.probe import (
     LONGEST_SECONDS,
@@ -27,12 +27,16 @@ def read_segment(path: Path) -> MediaFile:
     """Read the tracks of *path*; `index` tells where each sample is, if it is an mp4 file.
 
     Raises:
-        UnreadableMedia: as `read_media`, or the tracks are encrypted.
+        UnreadableMedia: as `read_media`, or the tracks are encrypted, or an mp4 file ends before or
+            within its index.
     """
     try:
         return media_of(without_false_keyframes(path, read_index(path)))
     except Encrypted as error:
         raise UnreadableMedia("the recording is encrypted") from error
+    except IndexLost as error:
+        # Its pictures are there, and nothing that tells where; others guess, and guess wrong.
+        raise UnreadableMedia("the file was cut short and its index is lost") from error
     except (Malformed, OSError, ValueError, OverflowError):
         # Not an mp4 file, or an odd one: the general way knows more forms, and says what is wrong.
         return read_media(path)

@@ -26,12 +26,12 @@ from vms.media.mp4.summary import Summary
 from vms.media.mp4.table import Array, Spans, Table
 from vms.media.mp4.tables import MOST_SAMPLES
 
-MAGIC = b"VMSIDX01"
+MAGIC = b"VMSIDX02"
 HEAD = struct.Struct("<8sI")
 # size, mtime_ns, truncated, tracks
 FILE = struct.Struct("<QqBB")
 # kind, timescale, origin, length or NO_LENGTH, decoded_from, has sync, entries; then the summary
-TRACK = struct.Struct("<BIqqqBB10q")
+TRACK = struct.Struct("<BIqqqBB9q")
 LENGTH = struct.Struct("<I")
 # width in bytes (negative when signed), how many there are, how many are stored
 COLUMN = struct.Struct("<bII")

@@ -30,7 +30,7 @@ from vms.media.probe import UnreadableMedia
 from vms.media.segment import read_segment
 
 HOLD = Fraction(1, 5)
-FORMATS = {"fmp4": "mp4", "mp4": "mp4", "mov": "mov", "mpegts": "mpegts"}
+FORMATS = {"fmp4": "mp4", "mp4": "mp4", "faststart": "mp4", "mov": "mov", "mpegts": "mpegts"}
 
 
 @dataclass(frozen=True)
@@ -223,6 +223,8 @@ def write(
     options = {"avoid_negative_ts": "disabled"}
     if container == "fmp4":
         options |= dict(part.split("=", 1) for part in MP4_OPTIONS.split(":"))
+    elif container == "faststart":
+        options["movflags"] = "+faststart"
     begin = min(piece.at for piece in video[hidden:])
     end = until if until is not None else Fraction(10**9)
     with av.open(str(path), "w", format=FORMATS[container], options=options) as output:

@@ -11,8 +11,7 @@ from fractions import Fraction
 import pytest
 
 from exports.errors import SegmentChanged
-from tests.exports.matrix.archive import Archive
-from tests.exports.matrix.conftest import make_engine
+from tests.exports.matrix.archive import Archive, instant
 from tests.exports.matrix.reel import Camera, reel
 from tests.exports.matrix.watch import check_exact, check_sound, numbers, watch
 
@@ -70,15 +69,34 @@ def test_keeps_what_comes_before_the_end_of_a_cut_segment(
     assert len(kept) < LENGTH
 
 
-def test_goes_on_after_a_segment_whose_tables_are_cut(tmp_path, target):
-    """Half of the tables is no mp4 file to us; libav makes of it what it can."""
+# Before the samples, among them, behind the last of them, and within the tables.
+@pytest.mark.parametrize("share", [0.005, 0.4, None, 0.97])
+def test_says_of_an_mp4_file_cut_short_that_its_index_is_lost(engine, share, tmp_path, target):
     archive = Archive(tmp_path).record_all(reel(CAMERA, 16), LENGTH, "mp4")
-    truncate(archive.locate(1), 0.95)
-    archive.export(make_engine("ffmpeg"), BEGIN, END, target)
+    if share is None:
+        content = archive.locate(1).read_bytes()
+        archive.locate(1).write_bytes(content[: content.index(b"moov") - 4])
+    else:
+        truncate(archive.locate(1), share)
+    plan = archive.export(engine, BEGIN, END, target)
+
+    assert numbers(target) == rest_of(archive)
+    assert plan.warnings == ("segment 1: the file was cut short and its index is lost",)
+    assert [(gap.begin, gap.end) for gap in plan.gaps] == [(instant(4), instant(8))]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_keeps_what_is_there_of_a_file_whose_index_comes_first(engine, share, tmp_path, target):
+    archive = Archive(tmp_path).record_all(reel(CAMERA, 16), LENGTH, "faststart")
+    truncate(archive.locate(1), share)
+    plan = archive.export(engine, BEGIN, END, target)
 
     shown = numbers(target)
     kept = [number for number in shown if number // LENGTH == 1]
+    assert kept == list(range(LENGTH, LENGTH + len(kept)))
+    assert 0 < len(kept) < LENGTH
     assert shown == rest_of(archive, *kept)
+    assert [gap.end for gap in plan.gaps] == [instant(8)]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -43,6 +43,10 @@ LONGEST_EDIT = 2**61
 EMPTY_EDIT = {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
 
 
+class IndexLost(Malformed):
+    """The file has media and no whole movie box: nobody knows any more where its samples are."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrackIndex:
     """One track: its sample entries as bytes, its clock, and its samples.
@@ -112,6 +116,7 @@ def read_index(path: Path) -> FileIndex:
     """Read the index of the mp4 file *path*.
 
     Raises:
+        IndexLost: it was cut short before or within its movie box.
         Malformed: it is not an mp4 file, has no movie box, or its tables contradict themselves.
         OSError: it cannot be opened or read.
     """
@@ -177,7 +182,9 @@ def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
     tracks: dict[int, Track] | None = None
     fragments = Fragments({}, 0)
     reached = 0
+    is_lost = False
     for box in boxes(file, 0, size):
+        is_lost |= box.kind == b"mdat" or (box.kind == b"moov" and box.end > size)
         if box.kind in {b"moov", b"moof"} and box.end <= size:
             content = read_box(file, box)
             if box.kind == b"moov" and tracks is None:
@@ -190,7 +197,7 @@ def read_tracks(file: int, size: int) -> tuple[dict[str, TrackIndex], bool]:
                     break  # what came before it stays
         reached = box.end
     if tracks is None:
-        raise Malformed("no movie box")
+        raise IndexLost("no whole movie box") if is_lost else Malformed("no movie box")
     by_kind: dict[str, TrackIndex] = {}
     cut = reached != size
     for number_, track in tracks.items():

@@ -17,12 +17,11 @@ class Summary:
     `first` is when the first sample in decode order is presented and `first_duration` how long,
     `begin` and `end` bound what is presented, `latest` is when the last of all samples begins.
     `first_key` numbers the first keyframe, -1 when there is none; `hidden` counts samples that
-    the file's own edit list never shows; `ticks` is the sum of durations, `bytes` that of sizes.
+    the file's own edit list never shows; `bytes` is the sum of sizes.
     """
 
     count: int
     bytes: int
-    ticks: int
     first: int
     first_duration: int
     begin: int
@@ -35,7 +34,7 @@ class Summary:
 def summarise(table: Table, origin: int, length: int | None) -> Summary:
     """Sum up a track; looks at single samples only where runs do not tell."""
     if not len(table):
-        return Summary(0, 0, 0, 0, 0, 0, 0, 0, -1, 0)
+        return Summary(0, 0, 0, 0, 0, 0, 0, -1, 0)
     ticks, last = table.ticks, table.last_duration
     first = table.decoded_from - origin
     latest = first + ticks - last
@@ -54,7 +53,7 @@ def summarise(table: Table, origin: int, length: int | None) -> Summary:
     if table.sync is not None:
         first_key = int(table.sync[0]) if len(table.sync) else -1
     size = int(table.size.sum(dtype=np.int64))
-    return Summary(len(table), size, ticks, first, lasts, begin, latest, end, first_key, hidden)
+    return Summary(len(table), size, first, lasts, begin, latest, end, first_key, hidden)
 
 
 def hidden_samples(at: Ints, duration: Ints, length: int | None) -> NDArray[np.bool_]:
