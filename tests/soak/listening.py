@@ -40,6 +40,8 @@ class Listener:
                 self.client.tally.note("socket", f"closed {code}")
             except (OSError, InvalidHandshake, TimeoutError) as error:
                 self.client.tally.note("socket", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - a message of another form is a trouble too
+                self.client.tally.trouble(f"socket: {type(error).__name__}: {error}")
             self.stopping.wait(self.dice.uniform(*AWAY_SECONDS))
 
     def listen(self, until):
@@ -62,7 +64,10 @@ class Listener:
         return f"/ws/notifications?after={self.complete}"
 
     def subscribe(self, socket):
-        told = json.loads(json.loads(socket.recv(timeout=120))["data"])
+        greeting = json.loads(socket.recv(timeout=120))
+        if greeting["event"] == "pusher:error":  # the session ended; the socket is closed next
+            return
+        told = json.loads(greeting["data"])
         client = self.client
         for channel in (f"private-user.{client.user_id}", f"private-token.{client.session}"):
             wanted = {"socket_id": told["socket_id"], "channel_name": channel}
