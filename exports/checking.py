@@ -21,6 +21,7 @@ BLOCK = 2**20
 class Trouble(Enum):
     MISSING = "ready, but its file is not there"
     DAMAGED = "ready, but its file has another size or digest"
+    UNREADABLE = "ready, but its file cannot be read"
     STRAY = "a file no job knows"
 
 
@@ -62,9 +63,15 @@ def trouble_of(
         return None if store.exists(job.file) else Trouble.MISSING
     if sizes[job.file] != job.size:
         return Trouble.DAMAGED
-    if is_thorough and digest_of(store, job.file) not in {job.sha256, None}:
-        return Trouble.DAMAGED
-    return None
+    if not is_thorough:
+        return None
+    try:
+        found = digest_of(store, job.file)
+    except StorageAway:
+        raise
+    except OSError:
+        return Trouble.UNREADABLE
+    return None if found in {job.sha256, None} else Trouble.DAMAGED
 
 
 def digest_of(store: Store, name: str) -> str | None:
@@ -83,15 +90,20 @@ def digest_of(store: Store, name: str) -> str | None:
     return digest.hexdigest()
 
 
-def fix(difference: Difference, store: Store, now: datetime) -> None:
+def fix(difference: Difference, store: Store, now: datetime) -> bool:
     """Make a difference go: rows stop promising what is not there, files nobody knows are removed.
+
+    False for a file that cannot be read: perhaps it can when the operator has seen to the disk.
 
     Raises:
         OSError: a file could not be removed.
     """
+    if difference.trouble is Trouble.UNREADABLE:
+        return False
     if difference.job is not None:
         lost = states.lose_file(difference.job, now)
         if lost and difference.trouble is Trouble.DAMAGED:
             store.delete(difference.name)
     elif not is_known(difference.name):
         store.remove_stray(difference.name)
+    return True

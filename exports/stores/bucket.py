@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from botocore.exceptions import BotoCoreError
 
 from exports import storage
 from exports.stores.base import Beside, LinkAnswer, StorageAway, StoredFile
 from exports.stores.place import Place
-from exports.stores.signed import NOT_ALLOWED, OpenedInBucket, SignedRequests
+from exports.stores.signed import NO_KEY, NOT_ALLOWED, OpenedInBucket, SignedRequests
 
 if TYPE_CHECKING:
     from exports.stores.upload import Uploads
@@ -44,7 +45,10 @@ class BucketStore:
         # Only workers and commands come here: a client of boto3 costs 20 MB.
         from exports.stores.upload import uploads_to
 
-        return uploads_to(self.place, self.requests)
+        try:
+            return uploads_to(self.place, self.requests)
+        except BotoCoreError as error:
+            raise StorageAway(NO_KEY) from error
 
     def publish(
         self,

@@ -18,6 +18,7 @@ import urllib3
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
 
 from exports.stores.base import StorageAway
 from exports.stores.place import Place
@@ -27,7 +28,9 @@ REQUEST_SECONDS = 300
 CONNECT_SECONDS = 5.0
 FIRST_WAIT_SECONDS = 0.2
 # After a failure nobody waits for the same again for so long: a row of files would take for ever.
+# Who is reading a file tries all the same: otherwise all readers would be lost with one failure.
 REST_SECONDS = 2.0
+NO_KEY = "no key for the bucket: set VMS_S3_ACCESS_KEY_ID"
 MAY_PASS = {429, 500, 502, 503, 504}
 NOT_ALLOWED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -49,6 +52,11 @@ class SignedRequests:
 
     @cached_property
     def credentials(self) -> Credentials:
+        """Find what opens the bucket; the key of a role is renewed by itself.
+
+        Raises:
+            StorageAway, BotoCoreError: there is none.
+        """
         if self.place.key_id is not None:
             return Credentials(self.place.key_id, self.place.secret)
         # What the machine has: its environment, a profile, a role.
@@ -56,7 +64,7 @@ class SignedRequests:
 
         found = Session().get_credentials()
         if found is None:
-            raise StorageAway("no key for the bucket: set VMS_S3_ACCESS_KEY_ID")
+            raise StorageAway(NO_KEY)
         return found
 
     def sign(
@@ -67,12 +75,18 @@ class SignedRequests:
         parameters: Mapping[str, str] | None = None,
         endpoint: str = "",
     ) -> str:
-        """Return the address of a file, or of the bucket, good for one *method* for so long."""
+        """Return the address of a file, or of the bucket, good for one *method* for so long.
+
+        Raises:
+            StorageAway: there is no key to sign with.
+        """
         address = self.place.address(name, endpoint)
         request = AWSRequest(method=method, url=address, params=dict(parameters or {}))
-        S3SigV4QueryAuth(self.credentials, "s3", self.place.region, expires=seconds).add_auth(
-            request
-        )
+        try:
+            key = self.credentials.get_frozen_credentials()  # not renewed while it is used
+        except BotoCoreError as error:
+            raise StorageAway(NO_KEY) from error
+        S3SigV4QueryAuth(key, "s3", self.place.region, expires=seconds).add_auth(request)
         return str(request.prepare().url)
 
     def ask(
@@ -91,7 +105,7 @@ class SignedRequests:
         Raises:
             StorageAway: no answer, or none but 5xx; the text holds no address.
         """
-        if time.monotonic() < self.away_until:
+        if not is_streamed and time.monotonic() < self.away_until:
             raise StorageAway("the bucket did not answer a moment ago")
         wait = FIRST_WAIT_SECONDS
         for left in reversed(range(attempts or self.place.attempts)):

@@ -79,6 +79,20 @@ def test_names_a_file_with_other_bytes_when_it_reads_them(ready):
     assert not path.exists()
 
 
+def test_names_a_file_that_cannot_be_read_and_leaves_it_alone(ready):
+    path = storage.path_of(ready.file)
+    path.unlink()
+    path.mkdir()  # reading fails on a directory, for root too
+    ExportJob.objects.update(size=path.stat().st_size)
+    stray = put(f"ab/{'ab' * 16}-1.mp4")
+
+    for arguments in (["--hash"], ["--hash", "--fix"]):
+        code, said = check(*arguments)
+        assert (code, "ready, but its file cannot be read" in said) == (1, True)
+    assert ExportJob.objects.get(pk=ready.pk).state == "ready"
+    assert not stray.exists()  # the rest was looked at and fixed
+
+
 def test_names_files_no_job_knows(ready):
     stray = put(f"ab/{'ab' * 16}-1.mp4")
     partial = put(f".partial/{'ab' * 16}-1.mp4")
@@ -103,6 +117,21 @@ def test_takes_nothing_for_lost_while_the_storage_is_away(ready, settings):
     with pytest.raises(CommandError, match="cannot be asked: the storage folder is not there"):
         check("--fix")
     assert ExportJob.objects.get(pk=ready.pk).state == "ready"
+
+
+def test_says_what_it_has_fixed_when_the_storage_goes_away(ready, settings, monkeypatch):
+    storage.path_of(ready.file).unlink()
+    second = factories.finish(factories.job(begin=factories.BEGIN + timedelta(seconds=1)))
+    storage.path_of(second.file).unlink()
+    lose_file = states.lose_file
+
+    def lose_file_and_disk(job_id, now):
+        settings.STORAGE_DIR.rename(settings.STORAGE_DIR.with_name("unmounted"))
+        return lose_file(job_id, now)
+
+    monkeypatch.setattr(states, "lose_file", lose_file_and_disk)
+    with pytest.raises(CommandError, match=r"cannot be asked: .+ Fixed before that: 1\."):
+        check("--fix")
 
 
 def test_goes_on_when_a_file_cannot_be_removed(ready):

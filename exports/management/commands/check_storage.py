@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 fixed += options["fix"] and self.fix(difference, store)
         except StorageAway as error:
             raise CommandError(
-                f"The storage cannot be asked: {error}. Nothing was changed."
+                f"The storage cannot be asked: {error}. Fixed before that: {fixed}."
             ) from None
         if found > fixed:
             self.stdout.write(f"{found - fixed} differences.")
@@ -55,10 +55,9 @@ class Command(BaseCommand):
 
     def fix(self, difference: Difference, store: Store) -> bool:
         try:
-            fix(difference, store, timezone.now())
+            return fix(difference, store, timezone.now())
         except StorageAway:
             raise
         except OSError as error:
             self.stdout.write(f"  could not be removed: {error.strerror}")
             return False
-        return True

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from itertools import count
 from urllib.parse import parse_qsl
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from django.utils import timezone
 
 from exports import storage
@@ -245,6 +247,18 @@ def test_goes_on_reading_where_the_server_broke_off(store, kept, s3_proxy):
     assert b"".join(blocks) == CONTENT[100:]
 
 
+def test_goes_on_reading_though_others_found_the_server_away_a_moment_ago(store, kept, s3_proxy):
+    file = store.open(NAME)
+    file.start(0, len(CONTENT))
+    begun = file.read(10)
+    s3_proxy.faults.append(Fault(lambda method, _path: method == "HEAD", "500"))
+    with pytest.raises(StorageAway):
+        store.exists(NAME)
+    file.answer.close()  # what a server that is started again does to all who read
+    assert begun + file.read(10) == CONTENT[:20]
+    file.close()
+
+
 def test_ends_reading_when_the_server_is_away(store, kept, s3_proxy):
     file = store.open(NAME)
     file.start(0, len(CONTENT))
@@ -339,6 +353,42 @@ def test_signs_links_as_amazon_does(store, settings):
 def parsed(link):
     address, _, query = link.partition("?")
     return address, dict(parse_qsl(query))
+
+
+def test_signs_with_one_key_while_the_machine_gets_another(store):
+    """The key of a role is made anew every few hours, between any two looks at it."""
+    numbers = count()
+
+    def renewed():
+        number = next(numbers)
+        end = (timezone.now() + timedelta(minutes=1)).isoformat()  # so soon that it is renewed
+        return {
+            "access_key": f"key-{number}",
+            "secret_key": f"secret-{number}",
+            "token": f"token-{number}",
+            "expiry_time": end,
+        }
+
+    ours = BucketStore(store.place)
+    ours.requests.credentials = RefreshableCredentials.create_from_metadata(
+        renewed(), renewed, "a role"
+    )
+    _address, said = parsed(ours.link(NAME, "GET", 10, ANSWER))
+    key, token = said["X-Amz-Credential"].partition("/")[0], said["X-Amz-Security-Token"]
+    assert key.removeprefix("key-") == token.removeprefix("token-")
+
+
+def test_is_away_without_a_key(bucket, settings, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "half of a key")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    none = {"VMS_S3_ACCESS_KEY_ID": None, "VMS_S3_SECRET_ACCESS_KEY": None}
+    settings.VMS = {**settings.VMS, **none}
+    store = current_store()
+    with pytest.raises(StorageAway, match="no key for the bucket"):
+        store.delete(NAME)
+    with pytest.raises(StorageAway, match="no key for the bucket"):
+        store.strays(timezone.now())
+    assert "no key" in store.problem()
 
 
 def test_leads_clients_to_the_address_they_know(store, settings):
