@@ -56,7 +56,7 @@ chaos: $(DEV_STAMP) ## survive faults: killed workers, brokers, disks, changed a
 chaos-postgres: $(DEV_STAMP) ## the same on a throwaway PostgreSQL server
 	$(BIN)/python -m tests.postgres $(BIN)/pytest -q $(wildcard tests/chaos/faults_*.py) $(ARGS)
 
-# SOAK_SECONDS=120 for a shorter one, SOAK_DIR for where its data folder is made.
+# SOAK_SECONDS=120 for a shorter one, which does not judge growth; SOAK_DIR for where it works.
 soak: $(DEV_STAMP) ## have 30 users ask for 20 minutes, see that nothing grows or is left over
 	nice -n 10 $(BIN)/python -m tests.soak.soak
 

@@ -19,6 +19,8 @@ from tests.soak.verdict import MIB, SHORT_LIVED, SLACK, Claim, Trend, shown, tre
 MUCH_LATER = timedelta(days=100)
 # A cache may go over its cap by what is being added.
 CAP_SLACK = 2 * MIB
+# Growth is not judged in less.
+LEAST_SECONDS = 600.0
 KEPT_KEYS = "keys of the broker without an end"
 # Each queue and its binding, and what a worker that was given a message notes of it.
 FEW_KEYS = 8
@@ -43,6 +45,11 @@ class Report:
     @property
     def is_good(self) -> bool:
         return all(claim.holds for claim in self.claims())
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Say whether warming up is over well before the end, so that growth can be told."""
+        return self.samples[-1].at - self.samples[0].at > LEAST_SECONDS
 
     def last_words(self) -> str:
         last = self.samples[-1]
@@ -118,7 +125,7 @@ class Report:
                 not found.grows(SLACK[kind]),
             )
             for (part, kind), found in self.series().items()
-            if part not in SHORT_LIVED
+            if part not in SHORT_LIVED and self.is_long_enough
         ]
         counts = self.after.counts
         most = max(sample.counts["bytes: previews"] for sample in self.samples)
