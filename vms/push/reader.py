@@ -38,19 +38,21 @@ class Reader:
                 self.last = number
                 await self.send(message)
             elif number > self.last:
-                await self.read_on()
+                await self.read_on(number)
 
     async def catch_up(self, last: int) -> None:
         """Send what was missed when the newest event has the number *last*."""
         async with self.lock:
             if last > self.last:
-                await self.read_on()
+                await self.read_on(last)
 
-    async def read_on(self) -> None:
+    async def read_on(self, known: int) -> None:
+        """Send all that follows; *known* was recorded, so what is not there up to it was pruned."""
         while page := await self.page(self.last, LARGEST_NUMBER):
             for message in page:
                 self.last = number_of(message) or self.last
                 await self.send(message)
+        self.last = max(self.last, known)
 
     async def replay(self, after: int) -> None:
         """Send the events with numbers in (after, first]; what was sent before is not repeated."""

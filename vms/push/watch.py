@@ -90,7 +90,7 @@ class Watch:
         sockets = {socket: socket.session_ids() for socket in self.sockets}
         live = await self.live(set().union(*sockets.values()))
         for socket, session_ids in sockets.items():
-            if not session_ids <= live:
+            if socket in self.sockets and not session_ids <= live:
                 socket.start(socket.end_session())
 
     async def find_missed(self) -> None:
@@ -98,7 +98,8 @@ class Watch:
         users = set().union(*sockets.values())
         last: dict[int, int] = await database_sync_to_async(last_numbers)(users)
         for socket, sent in sockets.items():
-            if any(last.get(user, 0) > number for user, number in sent.items()):
+            is_behind = any(last.get(user, 0) > number for user, number in sent.items())
+            if is_behind and socket in self.sockets:
                 socket.start(socket.catch_up(last))
 
     async def live(self, session_ids: set[str]) -> set[str]:
