@@ -27,6 +27,8 @@ from vms.logs import Redacting, logging_config, redact, redact_event
         (f"GET /archive/{'Ab-_9' * 30}.sig/index.m3u8", "GET /archive/***/index.m3u8"),
         ("GET /api/v1/cameras/1/archive/ranges", "GET /api/v1/cameras/1/archive/ranges"),
         ("token vms_0123456789abcdefghijKLMN_- it is", "token vms_*** it is"),
+        ('{"secret": "whsec_' + "aB+/9-_%2B" * 4 + '=", "url": "u"}',
+         '{"secret": "whsec_***", "url": "u"}'),
         ("GET /token?%74oken=abc&n=1", "GET /token?%74oken=***&n=1"),
         ("GET /getarchivetaskstatus?ArchiveTaskId=084b56a5&n=1",
          "GET /getarchivetaskstatus?ArchiveTaskId=***&n=1"),

@@ -24,8 +24,8 @@ ESCAPED = re.compile(r"([?&;])([^=&;\s\"']*%[^=&;\s\"']*)=[^&;\s\"']+")
 ESCAPED_SECRETS = re.compile(rf"(?i){SECRETS}|file|archivetaskid")
 # The id of a PSIM task opens its file to whoever has it.
 TASKS = re.compile(r"(?i)([?&;]archivetaskid=|/download\?(?:[^\s\"']*[&;])?file=)[^&;\s\"']+")
-# Integration tokens, wherever they stand.
-BEARERS = re.compile(r"vms_[A-Za-z0-9_-]{20,}")
+# Integration tokens and secrets of webhooks, wherever they stand.
+BEARERS = re.compile(r"(vms_)[A-Za-z0-9_-]{20,}|(whsec_)[A-Za-z0-9_+/=%-]{20,}")
 # Long enough to be a signed grant; /archive/ranges and the like are addresses of the API.
 LINKS = re.compile(r"(/storage/|/(?:preview|archive)/(?=[^/\s]{40}))[^/\s]+")
 
@@ -34,9 +34,9 @@ def redact(text: str) -> str:
     """Remove from *text* what opens doors.
 
     That is user and password of every address, secrets in query strings, integration tokens, the
-    secrets of links, ids of PSIM tasks.
+    secrets of links and webhooks, ids of PSIM tasks.
     """
-    shown = BEARERS.sub("vms_***", CREDENTIALS.sub("", text))
+    shown = BEARERS.sub(r"\1\2***", CREDENTIALS.sub("", text))
     shown = TASKS.sub(r"\1***", TOKENS.sub(r"\1***", ESCAPED.sub(hide_escaped, shown)))
     return LINKS.sub(r"\1***", shown)
 
