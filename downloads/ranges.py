@@ -48,13 +48,18 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(begin, end)
 
 
-def may_use_range(if_range: str | None, etag: str, modified_at: datetime) -> bool:
-    """Say whether If-Range still names this very file (13.1.5): a strong tag, or the exact date."""
+def may_use_range(if_range: str | None, etag: str, modified_at: datetime | None) -> bool:
+    """Say whether If-Range still names this very file (13.1.5): a strong tag, or the exact date.
+
+    *modified_at* is None where other bytes may bear the same date: then none counts.
+    """
     if not if_range:
         return True
     value = if_range.strip()
     if value.startswith(("W/", '"')):
         return value == etag
+    if modified_at is None:
+        return False
     try:
         return parsedate_to_datetime(value) == modified_at.replace(microsecond=0)
     except (ValueError, TypeError):

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 # Without a request or a read for so long a link counts as done with; it may be followed again.
 IDLE = timedelta(minutes=10)
-# Where nothing can be pinned, who follows a link at its end may still read on for a while.
+# Who follows a link at its end may still read on for a while.
 DEAD_AFTER = timedelta(hours=6)
 # What recipes may take of the disk. One of an hour has about a megabyte, one of a day 70.
 MOST_BYTES = 2 * 2**30

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -17,6 +18,7 @@ from downloads.direct import is_kept
 from downloads.naming import content_disposition, display_name
 from downloads.ranges import matches_etag
 from previews import signing
+from previews.archive_upkeep import DEAD_AFTER
 from previews.cuts import OpenCut, open_cut
 from previews.errors import Busy, CannotRender
 from previews.grants import Withdrawn, check_issuer
@@ -62,7 +64,8 @@ async def serve_archive(request: HttpRequest, link: str) -> HttpResponseBase:
     if name == PLAYLIST_NAME:
         return playlist(request, cut)
     is_inline = grant.source == "hls" or request.GET.get("inline") == "1"
-    return answer(request, cut, file_headers(grant, stream, is_inline=is_inline))
+    headers = file_headers(grant, stream, is_inline=is_inline)
+    return answer(request, cut, headers, partial(may_go_on, grant))
 
 
 async def allowed(token: str, name: str) -> tuple[Grant, Stream]:
@@ -84,6 +87,20 @@ def check_and_close(grant: Grant, now: datetime) -> Stream:
         return check(grant, now)
     finally:
         close_old_connections()
+
+
+async def may_go_on(grant: Grant) -> bool:
+    """Say whether who reads a link already may read on: past its end too, but not for days."""
+    now = timezone.now()
+    if now >= grant.expires_at + DEAD_AFTER:
+        return False
+    try:
+        await sync_to_async(check_and_close)(grant, now)
+    except Withdrawn:
+        return False
+    except DatabaseError:  # no answer is no reason to break off; it is asked again
+        return True
+    return True
 
 
 def check(grant: Grant, now: datetime) -> Stream:

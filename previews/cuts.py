@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -19,8 +18,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
 
-from cameras.archive.index import OutsideFolder, Places, segments_touching
-from cameras.archive.sidecars import sidecar_path
+from cameras.archive.index import segments_touching
 from cameras.models import Stream
 from cameras.timeline import Interval
 from exports.engines.pins import FOLDER, Pins
@@ -28,9 +26,10 @@ from exports.engines.virtual import VirtualFile
 from exports.errors import SegmentChanged
 from exports.terms import HOLD
 from previews.errors import CannotRender
-from previews.recipes import BadRecipe, Recipe, read_recipe, virtual_file
+from previews.preview_orders import told
+from previews.recipes import OWN, BadRecipe, Recipe, read_recipe, virtual_file
 from previews.rendering import Renderers
-from previews.signing import EPOCH, Grant
+from previews.signing import Grant, micros
 
 JOB = "previews.rendering_cuts:plan_cut"
 WARM = "previews.rendering_cuts:warm"
@@ -42,7 +41,8 @@ planners = Renderers(1, PLANNING_SECONDS)
 CHANGED = "The archive changed just now; ask again."
 # Recipes kept in memory: a few kilobytes each, of a day of fragments some megabytes.
 LATELY_READ = 8
-MICROSECOND = timedelta(microseconds=1)
+# Another process may plan the same link at the same time and put its recipe in the place of ours.
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ async def open_cut(token: str, grant: Grant, stream: Stream) -> OpenCut:
     """
     key = key_of(token)
     path = recipe_path(key, grant.expires_at)
-    for _ in range(2):
+    for _ in range(ATTEMPTS):
         recipe = await asyncio.to_thread(load, path)
         if recipe is None:
             arguments = await sync_to_async(described)(grant, stream, path)
@@ -97,7 +97,7 @@ async def open_cut(token: str, grant: Grant, stream: Stream) -> OpenCut:
             with suppress(SegmentChanged):
                 return await asyncio.to_thread(pinned, key, recipe)
             # Retention was quicker, or the archive is not what it was: what is left is planned.
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await asyncio.to_thread(forget, path, recipe)
     raise CannotRender(CHANGED)
 
 
@@ -112,28 +112,16 @@ def described(grant: Grant, stream: Stream, target: Path) -> dict[str, Any]:
     assert grant.begin is not None  # noqa: S101 - links to the archive have an interval
     assert grant.end is not None  # noqa: S101
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    segments = list(segments_of(stream, Interval(grant.begin, grant.end)))
+    shown = Interval(grant.begin - HOLD, grant.end)
+    segments = list(told(stream, segments_touching(stream, shown)))
     close_old_connections()
     return {
         "segments": segments,
-        "begin": (grant.begin - EPOCH) // MICROSECOND,
-        "end": (grant.end - EPOCH) // MICROSECOND,
+        "begin": micros(grant.begin),
+        "end": micros(grant.end),
         "source": grant.source,
         "target": str(target),
     }
-
-
-def segments_of(stream: Stream, interval: Interval) -> Iterable[dict[str, Any]]:
-    """List the segments with something of *interval*, as renderers are told of them."""
-    places = Places(stream)
-    for row in segments_touching(stream, Interval(interval.begin - HOLD, interval.end)):
-        with suppress(OutsideFolder):
-            yield {
-                "id": row.id,
-                "begin": (row.begin - EPOCH) // MICROSECOND,
-                "path": str(places.path_of(row)),
-                "sidecar": str(sidecar_path(row.folder_id, row.path)),
-            }
 
 
 def key_of(token: str) -> str:
@@ -151,6 +139,14 @@ def load(path: Path) -> Recipe | None:
         return lately_read(path, state.st_size, state.st_mtime_ns, state.st_ino)
     except (OSError, BadRecipe):
         return None
+
+
+def forget(path: Path, recipe: Recipe) -> None:
+    """Remove *recipe*, unless another process has put a newer one in its place."""
+    with suppress(FileNotFoundError):
+        state = path.stat()
+        if (state.st_size, state.st_mtime_ns) == recipe.file.states[OWN]:
+            path.unlink()
 
 
 @lru_cache(maxsize=LATELY_READ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
@@ -19,6 +19,8 @@ from previews.cuts import OpenCut
 
 log = structlog.get_logger(__name__)
 
+MayGoOn = Callable[[], Awaitable[bool]]
+
 # Pages of other sites show our links; what a link allows it allows to whoever holds it.
 SHARED = {
     "Access-Control-Allow-Origin": "*",
@@ -32,8 +34,12 @@ PREFLIGHT = {
 # Twice this, and what the connection buffers, is all that a slow reader costs; larger blocks cost
 # more time for each byte.
 BLOCK = 2**19
-# Pins of a cut that is being read are told so this often.
+# So often who reads is asked whether they still may, and pins are told that they are in use.
 KEEP_SECONDS = 30.0
+
+
+class BrokenOff(Exception):
+    """A link ceased to work while it was read: the client is to see that bytes are missing."""
 
 
 def validators(etag: str, modified_at: datetime) -> dict[str, str]:
@@ -48,15 +54,20 @@ def validators(etag: str, modified_at: datetime) -> dict[str, str]:
     }
 
 
-def answer(request: HttpRequest, cut: OpenCut, headers: Mapping[str, str]) -> HttpResponseBase:
-    """Answer GET and HEAD with the bytes of *cut*, or those the request wants of it."""
+def answer(
+    request: HttpRequest, cut: OpenCut, headers: Mapping[str, str], may_go_on: MayGoOn
+) -> HttpResponseBase:
+    """Answer GET and HEAD with the bytes of *cut*, or those the request wants of it.
+
+    A date in If-Range counts for nothing: footage that is planned anew may end when it did before.
+    """
     recipe, size = cut.recipe, cut.recipe.size
     told = {**validators(recipe.etag, recipe.end), **headers}
     if matches_etag(request.headers.get("If-None-Match"), recipe.etag):
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=told)
     try:
         wanted = None
-        if may_use_range(request.headers.get("If-Range"), recipe.etag, recipe.end):
+        if may_use_range(request.headers.get("If-Range"), recipe.etag, None):
             wanted = parse_range(request.headers.get("Range"), size)
     except Unsatisfiable:
         told["Content-Range"] = f"bytes */{size}"
@@ -69,14 +80,14 @@ def answer(request: HttpRequest, cut: OpenCut, headers: Mapping[str, str]) -> Ht
         told["Content-Range"] = wanted.content_range(size)
     if request.method == "HEAD":
         return HttpResponse(status=status, headers=told)
-    return StreamingHttpResponse(read(cut, part), status=status, headers=told)
+    return StreamingHttpResponse(read(cut, part, may_go_on), status=status, headers=told)
 
 
-async def read(cut: OpenCut, part: ByteRange) -> AsyncIterator[bytes]:
+async def read(cut: OpenCut, part: ByteRange, may_go_on: MayGoOn) -> AsyncIterator[bytes]:
     """Yield the bytes block by block; the next one is read, in a thread, while one is sent.
 
-    Two blocks are all that a slow reader costs. When a segment changes under us the connection
-    breaks off: the client sees that bytes are missing.
+    Two blocks are all that a slow reader costs. When a segment changes under us, or the link may
+    not be read any more, the connection breaks off: the client sees that bytes are missing.
     """
     loop = asyncio.get_running_loop()
     blocks = await loop.run_in_executor(None, cut.file.read, part.begin, part.end, BLOCK)
@@ -87,6 +98,8 @@ async def read(cut: OpenCut, part: ByteRange) -> AsyncIterator[bytes]:
             following = loop.run_in_executor(None, next, blocks, b"")
             if time.monotonic() - kept_at > KEEP_SECONDS:
                 kept_at = time.monotonic()
+                if not await may_go_on():
+                    raise BrokenOff("the link ceased to work while it was read")
                 await loop.run_in_executor(None, cut.keep)
             yield block
     except SegmentChanged as error:

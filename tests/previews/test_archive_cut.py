@@ -20,11 +20,12 @@ from exports.engines.spliced import Range
 from exports.models import ExportJob
 from exports.runner import run_export
 from exports.storage import path_of
-from previews import archive_upkeep
-from previews.archive_upkeep import IDLE, release_links
+from previews import archive_upkeep, cuts, serving, signing
+from previews.archive_upkeep import DEAD_AFTER, IDLE, recipes, release_links
+from previews.archive_views import may_go_on
 from previews.cuts import OpenCut, pins
 from previews.recipes import read_recipe, virtual_file, write_recipe
-from previews.serving import read
+from previews.serving import BrokenOff, read
 from tests import factories
 from tests.exports.noise import MIB, describe, noise
 from tests.footage import BEGIN, Footage, decode_numbers
@@ -161,11 +162,35 @@ async def test_goes_on_where_a_reader_broke_off_only_with_the_same_bytes(link):
 
     same = await follow(url, Range="bytes=3000-", If_Range=whole["ETag"])
     other = await follow(url, Range="bytes=3000-", If_Range='"of something else"')
+    by_date = await follow(url, Range="bytes=3000-", If_Range=whole["Last-Modified"])
     unchanged = await follow(url, If_None_Match=whole["ETag"])
 
     assert (same.status_code, same.body) == (206, whole.body[3000:])
     assert (other.status_code, other.body) == (200, whole.body)
+    # Footage that retention cut short at its begin ends when it did before.
+    assert (by_date.status_code, by_date.body) == (200, whole.body)
     assert (unchanged.status_code, unchanged.body) == (304, b"")
+
+
+async def test_gets_along_with_another_process_that_plans_the_same(link, monkeypatch):
+    """Each puts its recipe in place; neither takes the other's away."""
+    url = await link()
+    whole = (await follow(url)).body
+    [path] = recipes()
+    pinned, seen = cuts.pinned, []
+
+    def replaced_before(key, recipe):
+        if not seen:
+            other = path.with_name("other")
+            other.write_bytes(path.read_bytes())
+            pins().release(key)
+            other.rename(path)
+            seen.append(path.stat().st_ino)
+        return pinned(key, recipe)
+
+    monkeypatch.setattr(cuts, "pinned", replaced_before)
+    assert (await follow(url)).body == whole
+    assert [path.stat().st_ino] == seen
 
 
 async def test_lets_several_read_ranges_at_once(link):
@@ -244,23 +269,57 @@ async def test_makes_room_when_recipes_fill_the_disk(link, monkeypatch):
     assert (await follow(first)).status_code == 200
 
 
-async def test_holds_two_blocks_however_large_the_cut(tmp_path):
+async def always():
+    return True
+
+
+async def never():
+    return False
+
+
+def opened(tmp_path):
+    """Open a cut of 16 MiB of one segment."""
     paths = {1: tmp_path / "1.mp4"}
     paths[1].write_bytes(noise(1, 16 * MIB))
     spliced = describe(paths, [Range(1, 0, 16 * MIB)])
     write_recipe(tmp_path / "a.cut", spliced, paths, playlist="", shown=(BEGIN, BEGIN))
     recipe = read_recipe(tmp_path / "a.cut")
-    cut = OpenCut("a", recipe, virtual_file(recipe, recipe.paths))
+    return OpenCut("a", recipe, virtual_file(recipe, recipe.paths))
+
+
+async def test_holds_two_blocks_however_large_the_cut(tmp_path):
+    cut = opened(tmp_path)
 
     tracemalloc.start()
     try:
-        lengths = [len(block) async for block in read(cut, ByteRange(0, recipe.size))]
+        blocks = read(cut, ByteRange(0, cut.recipe.size), always)
+        lengths = [len(block) async for block in blocks]
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert sum(lengths) == recipe.size > 16 * MIB
+    assert sum(lengths) == cut.recipe.size > 16 * MIB
     assert peak < 4 * MIB
+
+
+async def test_breaks_off_when_the_link_ceases_to_work_meanwhile(tmp_path, monkeypatch):
+    monkeypatch.setattr(serving, "KEEP_SECONDS", -1.0)
+    cut = opened(tmp_path)
+    with pytest.raises(BrokenOff):
+        assert [block async for block in read(cut, ByteRange(0, cut.recipe.size), never)] == []
+
+
+async def test_asks_who_reads_whether_they_still_may(link, alice, camera, monkeypatch):
+    token = (await link()).split("/")[-2]
+    grant = signing.read(token, timezone.now())
+    assert await may_go_on(grant)
+    with monkeypatch.context() as later:
+        later.setattr(timezone, "now", lambda: grant.expires_at + DEAD_AFTER / 2)
+        assert await may_go_on(grant)
+        later.setattr(timezone, "now", lambda: grant.expires_at + DEAD_AFTER)
+        assert not await may_go_on(grant)
+    await sync_to_async(factories.grant)(alice, camera, status="blocked")
+    assert not await may_go_on(grant)
 
 
 async def test_refuses_links_that_were_changed(link):
