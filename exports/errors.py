@@ -74,6 +74,12 @@ class EngineFailed(ExportError):
     may_pass = True
 
 
+class NoEngine(EngineFailed):
+    """No engine of this server can make the file, however often it is tried."""
+
+    may_pass = False
+
+
 class NotVerified(ExportError):
     """What the engine made is not what was planned; it is never published."""
 

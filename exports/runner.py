@@ -189,6 +189,7 @@ def publish(
             timezone.now(),
             settings.EXPORT_TTL,
             file=name,
+            cut=plan.cut.value,
             size=size,
             duration=plan.duration,
             coverage=coverage(plan),

@@ -69,6 +69,7 @@ CONTAINERS: Mapping[str, Container] = {
             audio=COMMON | {"opus"},
             edit_lists=True,
             changes=True,
+            unbroken=LAW,
         ),
         Container(
             name="mov",

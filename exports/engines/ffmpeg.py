@@ -24,7 +24,7 @@ from exports.plan import ExportPlan
 from exports.terms import Cut
 from vms.media.ffmpeg import FfmpegFailed, FfmpegStalled, Progress, ffmpeg_version, run_ffmpeg
 from vms.media.mp4.atoms import Malformed
-from vms.media.mp4.edits import trim_end
+from vms.media.mp4.edits import name_iso, trim_end
 from vms.media.mp4.index import read_index
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class FfmpegEngine:
             raise failure
         self.came_up = list(feed.notes())
         if treatment.container.edit_lists:
-            trim(plan, target)
+            finish(plan, treatment, target)
 
     def prepare(self, plan: ExportPlan, _locate: Locate, _tick: Callable[[], None]) -> ExportPlan:
         """Give up a smart cut where pictures have to be hidden."""
@@ -114,7 +114,7 @@ class FfmpegEngine:
         self, plan: ExportPlan, treatment: Treatment, target: Path, shift_ns: int
     ) -> list[str]:
         options = {
-            "f": treatment.container.muxer,
+            "f": treatment.muxer,
             "metadata": f"creation_time={plan.begin:%Y-%m-%dT%H:%M:%S.%fZ}",
             **treatment.container.options,
             **picture_options(plan, treatment),
@@ -227,9 +227,12 @@ def explain(error: FfmpegFailed | FfmpegStalled) -> EngineFailed | NoRoom:
     return EngineFailed("Making the file failed.")
 
 
-def trim(plan: ExportPlan, target: Path) -> None:
+def finish(plan: ExportPlan, treatment: Treatment, target: Path) -> None:
+    """Put right in place what ffmpeg cannot be told: where the file ends, and its name."""
     try:
         trim_end(target, shown_length(plan, target))
+        if treatment.is_quicktime:
+            name_iso(target)
     except (Malformed, OSError) as error:
         raise EngineFailed("The file that was made is damaged.") from error
 

@@ -60,6 +60,15 @@ class Treatment:
         lossy = self.video or (self.audio and self.audio not in LOSSLESS)
         return "transcode" if lossy else "copy"
 
+    @property
+    def is_quicktime(self) -> bool:
+        """Say whether ffmpeg has to take an mp4 file for a mov one: else it puts no G.711 there."""
+        return self.container is MP4 and self.audio in LOSSLESS
+
+    @property
+    def muxer(self) -> str:
+        return CONTAINERS["mov"].muxer if self.is_quicktime else self.container.muxer
+
 
 COPIED = Treatment()
 

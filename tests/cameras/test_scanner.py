@@ -104,7 +104,7 @@ def test_names_what_is_of_no_use_and_takes_the_rest(folder, root, put, clips):
     assert refused(report) == {
         bad[0]: "the file is empty",
         bad[1]: "the file is damaged or not a video",
-        bad[2]: "the file is damaged or not a video",
+        bad[2]: "the file was cut short and its index is lost",
         bad[3]: "the file has no video track",
         "notes.txt": "its name does not fit the layout",
         "link.mp4": "it is a link or a device, not a file",

@@ -51,6 +51,7 @@ def test_cuts_smartly(archive):
     done = run(archive(FOOTAGE), 3.5, 9, cut="smart")
 
     assert (done.state, done.mode, done.engine, done.warnings) == ("ready", "smart", "splice", [])
+    assert done.cut == "smart"
     assert numbers_of(done) == FOOTAGE.numbers_in(done.begin, done.end)
     assert not read_segment(storage.path_of(done.file)).video.hidden.any()
 
@@ -59,7 +60,7 @@ def test_cuts_exactly_and_says_so_where_it_cannot_cut_smartly(archive):
     footage = Footage(container="mpegts")
     done = run(archive(footage), 3.5, 9, cut="smart")
 
-    assert (done.state, done.mode) == ("ready", "copy")
+    assert (done.state, done.mode, done.cut) == ("ready", "copy", "exact")
     assert "cut exactly instead of smartly" in done.warnings[0]
     assert numbers_of(done) == footage.numbers_in(done.begin, done.end)
 

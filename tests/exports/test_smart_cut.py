@@ -11,12 +11,15 @@ import pytest
 
 from cameras.timeline import Interval
 from exports.cutting import SegmentMedia
+from exports.engines.ffmpeg import FfmpegEngine
 from exports.engines.opening import open_smart
 from exports.engines.readback import verify_tables
 from exports.engines.splice import SpliceEngine
+from exports.errors import EngineFailed
 from exports.plan import make_plan
 from exports.terms import Cut
 from tests.footage import BEGIN, Footage, begin_of, decode_beeps, decode_numbers
+from vms.media.ffmpeg import find_ffmpeg
 from vms.media.segment import read_segment
 
 pytestmark = pytest.mark.ffmpeg
@@ -99,6 +102,16 @@ def test_says_so_when_it_has_to_hide_pictures_after_all(tmp_path):
     assert not plan.is_encoded
     assert plan.cut is Cut.EXACT
     assert "cut exactly instead" in plan.warnings[-1]
+
+
+def test_is_refused_by_an_engine_that_would_lose_the_pictures_made_anew(tmp_path):
+    plan, paths = smart_plan(FOOTAGE["plain"], tmp_path, 3.3, 9.7)
+    assert plan.is_encoded
+    target = tmp_path / "export.mp4"
+
+    with pytest.raises(EngineFailed, match="made anew"):
+        FfmpegEngine(find_ffmpeg(), 20).render(plan, paths.__getitem__, target, lambda _part: None)
+    assert not target.exists()
 
 
 def test_stops_when_it_is_told_to(tmp_path):

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from vms.media.mp4.atoms import Malformed, Top, boxes
 
+QUICKTIME, ISO_BASE = (int.from_bytes(brand, "big") for brand in (b"qt  ", b"isom"))
+
 
 @dataclass(frozen=True)
 class Field:
@@ -53,6 +55,21 @@ def trim_end(path: Path, duration: Fraction) -> None:
         if not tracks:
             raise Malformed("no track")
         movie_duration.write(max(trim_track(file, track, wanted) for track in tracks))
+
+
+def name_iso(path: Path) -> None:
+    """Call a QuickTime file, all of whose boxes ISO/IEC 14496-12 knows, what it is: an mp4 file.
+
+    Raises:
+        Malformed: it does not begin with a box of brands (4.3).
+    """
+    with opened(path, os.O_RDWR) as file:
+        first = next(boxes(file, 0, os.fstat(file).st_size), None)
+        if first is None or first.kind != b"ftyp":
+            raise Malformed("no brands")
+        for at in (first.body, *range(first.body + 8, first.end, 4)):
+            if Field(file, at, 4).read() == QUICKTIME:
+                Field(file, at, 4).write(ISO_BASE)
 
 
 def shown_duration(path: Path) -> Fraction:
