@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import subprocess
 import sys
+
+import pytest
 
 from vms.env import PROJECT_DIR
 from vms.ops.web import WebAddress, web_program
@@ -34,3 +37,86 @@ def test_looks_for_garbage_only_among_what_came_later(environment):
 def test_keeps_no_compressor_for_each_socket():
     command = web_program(WebAddress("127.0.0.1", 8000, "localhost"), []).command
     assert command[command.index("--ws-per-message-deflate") + 1] == "false"
+
+
+LOADED = """
+import json, os, sys
+from vms.ops.web_server import leave_out, unused
+leave_out(unused(os.environ))
+import uvicorn, vms.asgi
+names = ("pygments", "requests", "rich", "watchfiles", "psycopg", "structlog", "celery")
+print(json.dumps([name for name in names if sys.modules.get(name)]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("database", "drivers"),
+    [("", []), ("sqlite:////nowhere/vms.sqlite3", []), ("postgres://vms@127.0.0.1/v", ["psycopg"])],
+)
+def test_loads_no_library_that_it_does_not_call(environment, database, drivers):
+    own = {
+        "VMS_DATABASE_URL": database,
+        "VMS_SECRET_KEY": "of this test alone, forty letters at least",
+    }
+    values = {**environment, **(own if database else {})}
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        cwd=PROJECT_DIR,
+        env={**values, "DJANGO_SETTINGS_MODULE": "vms.settings"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    loaded = json.loads(run.stdout.splitlines()[-1])
+    assert loaded == [*drivers, "structlog", "celery"]
+
+
+ARENAS = """
+import ctypes, threading
+from vms.ops.web_server import share_one_arena
+share_one_arena()
+libc, ready = ctypes.CDLL(None), threading.Barrier(8)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+def take():
+    ready.wait()
+    libc.malloc(2**16)
+threads = [threading.Thread(target=take) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the library of GNU")
+def test_its_threads_take_memory_from_one_place():
+    run = subprocess.run(
+        [sys.executable, "-c", ARENAS],
+        cwd=PROJECT_DIR,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout.count("<heap nr=") == 1
+
+
+def test_is_started_that_way():
+    command = web_program(WebAddress("127.0.0.1", 8000, "localhost"), []).command
+    assert command[1:4] == ["-m", "vms.ops.web_server", "vms.asgi:application"]
+
+
+RENDERER = """
+import sys, previews.rendering_process, previews.rendering_cuts
+print(sorted({"celery", "django", "structlog", "kombu"} & set(sys.modules)))
+"""
+
+
+def test_its_renderers_load_nothing_of_the_web():
+    run = subprocess.run(
+        [sys.executable, "-c", RENDERER],
+        cwd=PROJECT_DIR,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout == "[]\n"

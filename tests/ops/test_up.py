@@ -47,7 +47,7 @@ def test_serves_and_ends_all_in_reverse_order(start_up):
     assert b"vms_export_bytes_last_hour 0.0" in get(f"{up.web_url}/metrics")
     assert get(f"{up.web_url}/static/vms.css")
     assert "StreamingHttpResponse" not in up.log  # Django's opinion of how whitenoise sends files
-    assert {"uvicorn", "worker", "beat"} < words(up)
+    assert {"vms.ops.web_server", "worker", "beat"} < words(up)
     assert any("valkey-server" in word for word in words(up))
     assert up.stop() == 0
 

@@ -1,4 +1,4 @@
-"""Registers the app and its system checks with Django."""
+"""Registers the app, its system checks and Celery with Django."""
 
 from importlib import import_module
 
@@ -12,3 +12,6 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("vms.ops.checks")
+        # Tasks are queued by way of this application, in every process that has Django. Renderers
+        # have none, and are spared it.
+        import_module("vms.celery")

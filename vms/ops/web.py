@@ -101,7 +101,7 @@ def web_program(address: WebAddress, trusted_proxies: Sequence[str]) -> Program:
         name="web",
         command=[
             sys.executable,
-            *("-m", "uvicorn", "vms.asgi:application"),
+            *("-m", "vms.ops.web_server", "vms.asgi:application"),
             *("--host", address.host, "--port", str(address.port)),
             *("--lifespan", "off", "--no-access-log", "--no-server-header"),
             *("--log-config", str(LOG_CONFIG), "--log-level", "warning"),
