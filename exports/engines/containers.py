@@ -69,6 +69,7 @@ CONTAINERS: Mapping[str, Container] = {
             audio=COMMON | {"opus"},
             edit_lists=True,
             changes=True,
+            options={"strict": "unofficial"},  # else ffmpeg puts no MP3 of less than 16 kHz there
             unbroken=LAW,
         ),
         Container(
@@ -109,7 +110,7 @@ CONTAINERS: Mapping[str, Container] = {
             mime="video/x-flv",
             muxer="flv",
             video=CLASSIC,
-            audio=frozenset({"aac", "mp3"}),
+            audio=frozenset({"aac"}),  # MP3 at 44.1, 22.05 and 11.025 kHz only
             tight=True,
             tick=MILLISECOND,
             options={"flvflags": "add_keyframe_index"},

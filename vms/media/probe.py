@@ -253,7 +253,7 @@ def make_track(stream: Any, packets: Packets) -> Track:
     if int(pts.max()) > limit or int(pts.min()) < -limit or int(numbers[:, 1].max()) > limit:
         raise UnreadableMedia("the times in the file are impossible")
     return Track.of_packets(
-        stream.codec_context.name,
+        stream.codec_context.codec.canonical_name,  # its own is that of the decoder: mp3float
         config_of(stream.codec_context),
         stream.time_base,
         Columns(
@@ -271,6 +271,7 @@ def config_of(context: Any) -> str:
     extradata = bytes(context.extradata or b"")
     if extradata.startswith(START_CODES):
         extradata = extradata.rstrip(b"\0")  # padding between units of a byte stream
+    # The decoder's name, not the codec's: kept rows have hashes of it.
     parts = [context.name, extradata.hex()]
     if context.type == "video":
         parts += [context.width, context.height]
