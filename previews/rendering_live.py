@@ -89,11 +89,16 @@ def record(url: str, length: float, deadline: float, target: Path) -> str:
             output.mux(packet)
         if not begins:
             raise CannotRender(UNREACHABLE)
-        return str(wanted[0].codec_context.name)
+        return codec_of(wanted[0])
 
 
 def playable(streams: Any) -> list[Any]:
-    return [one for one in streams if one.codec_context and one.codec_context.name in PLAYED_SOUND]
+    return [one for one in streams if one.codec_context and codec_of(one) in PLAYED_SOUND]
+
+
+def codec_of(stream: Any) -> str:
+    """Name the codec itself, not the decoder that was chosen for it."""
+    return str(stream.codec_context.codec.canonical_name)
 
 
 def packets_of(source: Any, streams: Any, deadline: float) -> Iterator[Any]:
