@@ -22,8 +22,8 @@ from exports.errors import CodecChanged, ExportError
 from exports.plan import ExportPlan, Slice, make_plan
 from exports.terms import Cut
 from previews.errors import CannotRender
-from previews.rendering_pictures import keep_from_hanging
 from previews.rendering_segments import Opened, instant
+from vms.media.opening import keep_from_hanging
 
 NOTHING = "There is no footage at this time; choose another one."
 DAMAGED = "The recording is damaged here; choose another time."
