@@ -1,4 +1,7 @@
-"""Watched folders in turns: bounded work each time, one scan of a folder at a time.
+"""Folders scanned without being asked, in turns: bounded work, one scan of a folder at a time.
+
+Those that are watched, again and again. Our own, where the recorder files what it writes, once
+after each start of the recorder: the database may have been restored from a backup since.
 
 Every process may ask at any time. A folder is claimed by one conditional UPDATE; the claim of a
 process that was killed lapses.
@@ -24,11 +27,14 @@ LEASE = timedelta(minutes=10)
 
 log = structlog.get_logger(__name__)
 
+IS_OWED_A_LOOK = Q(is_own=True) & (Q(scanned_at=None) | ~Q(scan_resumes_after=""))
+IN_TURN = Q(is_watched=True) | IS_OWED_A_LOOK
+
 
 def follow_watched(seconds: float = TURN_SECONDS) -> None:
-    """Index what is new in watched folders, those first whose last turn is longest ago."""
+    """Index what is new in folders whose turn it is, those first whose last turn is longest ago."""
     deadline = time.monotonic() + seconds
-    folders = ArchiveFolder.objects.filter(is_watched=True)
+    folders = ArchiveFolder.objects.filter(IN_TURN)
     in_turn = folders.order_by(F("scan_lease_until").asc(nulls_first=True), "pk")
     for number, pk in enumerate(in_turn.values_list("pk", flat=True)):
         if number > 0 and time.monotonic() >= deadline:
@@ -37,6 +43,11 @@ def follow_watched(seconds: float = TURN_SECONDS) -> None:
             follow(pk, deadline)
         except Exception:
             log.exception("archive folder not scanned", folder=pk)
+
+
+def look_at_own_again() -> None:
+    """Have our own folders scanned once, whatever their rows say of them."""
+    ArchiveFolder.objects.filter(is_own=True).update(scanned_at=None)
 
 
 def follow(pk: int, deadline: float) -> None:
@@ -53,9 +64,9 @@ def follow(pk: int, deadline: float) -> None:
 
 
 def claim(pk: int, lease: datetime) -> bool:
-    """Take the folder until *lease*, unless it is taken or watched no more."""
+    """Take the folder until *lease*, unless it is taken or not to be scanned any more."""
     is_free = Q(scan_lease_until=None) | Q(scan_lease_until__lte=timezone.now())
-    free = ArchiveFolder.objects.filter(is_free, pk=pk, is_watched=True)
+    free = ArchiveFolder.objects.filter(is_free, IN_TURN, pk=pk)
     return free.update(scan_lease_until=lease) == 1
 
 

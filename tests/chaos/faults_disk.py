@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from contextlib import suppress
 
@@ -16,8 +18,12 @@ from tests.running import wait_until
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
 
 
+def run_quietly(*command):
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 def mount(*arguments):
-    return subprocess.run(["mount", *arguments], check=False, capture_output=True).returncode == 0
+    return run_quietly("mount", *arguments)
 
 
 @pytest.fixture
@@ -31,6 +37,37 @@ def disk(site):
     yield folder
     site.stop()
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def thin_disk(site, tmp_path):
+    """A disk that promises 64 MB and has 8 behind it: what is too much shows in fsync.
+
+    Gives the folder of what is behind it. No journal, and all folders are there before: nothing of
+    the file system itself is lost when the room ends.
+    """
+    backing, folder = tmp_path / "backing", settings.STORAGE_DIR
+    backing.mkdir()
+    image = backing / "image"
+    if not mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(backing)):
+        pytest.skip("no disk can be mounted here")
+    with image.open("wb") as file:
+        file.truncate(64 * 2**20)
+    form = ["-q", "-F", "-m", "0", "-N", "1024", "-O", "^has_journal,^uninit_bg,^metadata_csum"]
+    made = shutil.which("mkfs.ext4", path=os.defpath + ":/usr/sbin:/sbin") and run_quietly(
+        "mkfs.ext4", *form, "-E", "lazy_itable_init=0,nodiscard", str(image)
+    )
+    if not made or not mount("-o", "loop,errors=continue", str(image), str(folder)):
+        subprocess.run(["umount", "--lazy", str(backing)], check=True)
+        pytest.skip("no file system can be made in a file here")
+    for name in (".partial", *(f"{number:02x}" for number in range(256))):
+        (folder / name).mkdir()
+    os.sync()
+    site.extra = {"VMS_EXPORT_RESERVE_BYTES": "0", "VMS_EXPORT_MAX_ATTEMPTS": "3"}
+    yield backing
+    site.stop()
+    for mounted in (folder, backing):
+        subprocess.run(["umount", "--lazy", str(mounted)], check=True)
 
 
 def start(site):
@@ -66,6 +103,21 @@ def test_disk_full_while_files_are_written(site, stream, alice, survived, disk):
     assert row.right + row.failed_with_cause == row.asked == 13
     assert row.right
     assert row.failed_with_cause
+
+
+def test_disk_full_when_files_are_brought_to_it(site, stream, alice, survived, thin_disk):
+    """Writing succeeds, into memory; that there is no room shows in fsync. Nothing is promised."""
+    filler = fill(thin_disk)
+    assert os.statvfs(settings.STORAGE_DIR).f_bavail > 10_000, "it still promises room"
+    orders(site, alice, stream, 4)
+    start(site)
+    site.wait_until_ended()
+    assert codes() == {"no_room"}
+    filler.unlink()
+    orders(site, alice, stream, 4)
+    site.wait_until_ended()
+    row = survived()
+    assert (row.right, row.failed_with_cause) == (4, 4)
 
 
 def test_disk_read_only_for_a_while(site, stream, alice, survived, disk):

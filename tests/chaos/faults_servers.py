@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from datetime import timedelta
 
@@ -13,30 +12,26 @@ from django.utils import timezone
 from exports import housekeeping
 from exports.models import ExportJob
 from tests.chaos.faults_workers import orders
-from tests.chaos.site import dice, kill
+from tests.chaos.site import BROKERS, dice, kill, scaled
 from tests.running import wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
 
 
+@pytest.mark.parametrize("site", BROKERS, indirect=True)
 @pytest.mark.parametrize("keeps", [True, False], ids=["with_its_data", "empty"])
 def test_broker_killed_and_restarted(site, stream, alice, survived, keeps):
-    site.start_worker()
-    site.start_upkeep()
-    site.start_beat()
+    """Workers and beat find it again by themselves."""
+    running = [site.start_worker(), site.start_upkeep(), site.start_beat()]
     orders(site, alice, stream, 10)
     site.wait_until_running()
-    broker = next(one for one in site.started if "valkey" in str(one.args))
-    broker.kill()
-    broker.wait()
+    site.kill_broker(forget=not keeps)
     orders(site, alice, stream.__class__.objects.get(pk=stream.pk), 3)  # nobody can be woken
-    if not keeps:
-        shutil.rmtree(site.broker.folder)
-        site.broker.folder.mkdir()
     site.start_broker()
     for number in range(3):
         site.order(alice, stream, 10 + number, 15 + number)
     site.wait_until_ended()
+    assert [process.poll() for process in running] == [None, None, None]
     row = survived()
     assert row.asked == row.right == 16
 
@@ -47,9 +42,9 @@ def test_database_cuts_all_connections_again_and_again(site, stream, alice, surv
     site.start_worker()
     site.start_upkeep()
     site.start_beat()
-    orders(site, alice, stream, 20)
-    throws = dice(5)
-    for _ in range(8):
+    throws, exports = dice(5), scaled(20)
+    orders(site, alice, stream, exports)
+    for _ in range(scaled(8)):
         time.sleep(throws.random() * 0.5)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -58,7 +53,7 @@ def test_database_cuts_all_connections_again_and_again(site, stream, alice, surv
             )
     site.wait_until_ended()
     row = survived()
-    assert row.right + row.failed_with_cause == row.asked == 20
+    assert row.right + row.failed_with_cause == row.asked == exports
 
 
 def test_database_crashes_and_recovers(site, stream, alice, survived):

@@ -19,6 +19,7 @@ from downloads.naming import link_path
 from downloads.tasks import clean_up
 from exports.models import ExportJob
 from tests import factories
+from tests.chaos.site import scaled
 from tests.running import wait_until
 from vms.api.errors import InvalidData
 from vms.push.publish import record_event
@@ -124,7 +125,7 @@ def test_clean_up_while_repeats_start(site, stream, alice, survived):
 
 
 def test_1000_files_whose_time_has_come_at_once(site, alice, survived):
-    jobs = [factories.job(state="ready") for _ in range(1000)]
+    jobs = [factories.job(state="ready") for _ in range(scaled(1000))]
     root = settings.STORAGE_DIR
     (root / ".partial").mkdir()
     for job in jobs:

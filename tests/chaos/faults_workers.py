@@ -12,7 +12,7 @@ from django.utils import timezone
 from downloads import services
 from exports.models import ExportJob
 from exports.wakeups import wake
-from tests.chaos.site import dice, kill
+from tests.chaos.site import BROKERS, dice, kill, scaled
 from tests.running import parent_of, wait_until
 from vms.ops.programs import exports_worker, manage
 
@@ -28,10 +28,10 @@ def orders(site, user, stream, count, *, containers=("mp4", "mkv")):
 
 
 def test_worker_killed_20_times_at_random_moments_of_60_exports(site, stream, alice, survived):
-    throws = dice(20)
+    throws, kills, exports = dice(20), scaled(20), scaled(60)
     worker, upkeep, beat = site.start_worker(), site.start_upkeep(), site.start_beat()
-    orders(site, alice, stream, 60)
-    for number in range(20):
+    orders(site, alice, stream, exports)
+    for number in range(kills):
         wait_until(lambda: is_made_right_now() or not waiting().exists())
         time.sleep(throws.random() * 0.3)
         if number % 5 == 4:  # the whole worker; otherwise one of its processes
@@ -45,7 +45,7 @@ def test_worker_killed_20_times_at_random_moments_of_60_exports(site, stream, al
     site.wait_until_ended()
     assert ExportJob.objects.filter(attempt__gt=1).exists(), "no kill met an export"
     row = survived()
-    assert (row.asked, row.right) == (60, 60)
+    assert (row.asked, row.right) == (exports, exports)
     assert beat.returncode is not None
     assert upkeep.returncode is not None
 
@@ -60,6 +60,7 @@ def waiting():
     return ExportJob.objects.filter(state__in=ExportJob.ACTIVE)
 
 
+@pytest.mark.parametrize("site", BROKERS, indirect=True)
 def test_same_task_delivered_5_times_at_once(site, stream, alice, survived):
     orders(site, alice, stream, 6)
     for _ in range(4 * 6):  # the order sent one already
@@ -169,6 +170,7 @@ def test_cancelled_in_every_state(site, stream, alice, survived):
     assert not ExportJob.objects.exclude(state="cancelled").exists()
 
 
+@pytest.mark.parametrize("site", BROKERS, indirect=True)
 def test_two_nodes_each_with_a_worker(site, stream, alice, survived):
     """A cut runs beside its footage: the other node's worker never has it."""
     for node in ("east", "west"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -24,6 +25,7 @@ from downloads.serializers import Order
 from exports.models import ExportJob
 from exports.options import Options
 from tests.footage import BEGIN
+from tests.rabbitmq import RabbitMQ
 from tests.running import read, wait_until
 from vms.accounts.models import User
 from vms.env import PROJECT_DIR
@@ -32,6 +34,10 @@ from vms.ops.broker import EmbeddedBroker
 from vms.ops.programs import beat_program, worker_program
 from vms.ops.web import WebAddress, choose_address, web_program
 
+# A share of the full numbers of exports, kills and files, for a run that has to be short.
+SCALE = float(os.environ.get("CHAOS_SCALE", "1"))
+# For `site` where a fault has to do with messages.
+BROKERS = ["valkey", "rabbitmq"]
 QUICK = {
     "VMS_EXPORT_LEASE_SECONDS": "5",
     "VMS_RECONCILE_INTERVAL_SECONDS": "1",
@@ -48,6 +54,7 @@ class Site:
 
     folder: Path
     broker: EmbeddedBroker
+    rabbitmq: RabbitMQ | None = None
     extra: dict[str, str] = field(default_factory=dict)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -60,18 +67,43 @@ class Site:
             "VMS_DATA_DIR": str(self.folder),
             "VMS_DATABASE_URL": database_url(),
             "VMS_REDIS_URL": self.broker.url,
+            **({"VMS_BROKER_URL": self.rabbitmq.url} if self.rabbitmq else {}),
             "VMS_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz-9876543210",
             **QUICK,
             **self.extra,
         }
 
-    # --- processes ---
+    # --- brokers ---
 
-    def start_broker(self) -> subprocess.Popen[bytes]:
-        program = self.broker.program()
-        process = self.spawn("broker", program.command, stdin=program.stdin.encode())
-        wait_until(self.broker.is_ready)
-        return process
+    @property
+    def messages_url(self) -> str:
+        """Where messages to workers go."""
+        return self.rabbitmq.url if self.rabbitmq else self.broker.url
+
+    def start_broker(self) -> None:
+        """Start all brokers that do not run."""
+        if not self.broker.is_ready():
+            program = self.broker.program()
+            self.spawn("broker", program.command, stdin=program.stdin.encode())
+            wait_until(self.broker.is_ready)
+        if self.rabbitmq is not None and self.rabbitmq.process is None:
+            self.rabbitmq.start()
+
+    def kill_broker(self, *, forget: bool, sign: int = signal.SIGKILL) -> None:
+        """End the one that carries the messages, and remove what it kept, if told to."""
+        if self.rabbitmq is not None:
+            self.rabbitmq.end(sign)
+            if forget:
+                self.rabbitmq.forget()
+            return
+        valkey = next(one for one in reversed(self.started) if "valkey" in str(one.args))
+        valkey.send_signal(sign)
+        valkey.wait()
+        if forget:
+            shutil.rmtree(self.broker.folder)
+            self.broker.folder.mkdir()
+
+    # --- processes ---
 
     def start_worker(self, *queues: str, concurrency: int = 2) -> subprocess.Popen[bytes]:
         """Start a worker for exports; *queues* are `exports` unless told otherwise."""
@@ -135,6 +167,8 @@ class Site:
                     process.wait(30)
                 process.kill()
                 process.wait()
+        if self.rabbitmq is not None:
+            self.rabbitmq.stop()
         with suppress(AssertionError):
             wait_until(lambda: not self.processes(), seconds=10)
         left = self.processes()
@@ -189,6 +223,11 @@ def age(minutes: int = 10) -> None:
     for path in Path(settings.STORAGE_DIR).rglob("*"):
         if path.is_file():
             os.utime(path, (before, before))
+
+
+def scaled(count: int, least: int = 4) -> int:
+    """Return how many of something a test takes, *count* in a full run."""
+    return max(min(least, count), round(count * SCALE))
 
 
 def dice(seed: int) -> random.Random:

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from cameras.models import Camera
 from exports.stores.choice import current_store
@@ -30,6 +31,7 @@ from vms.ops.checks import (
 from vms.ops.folders import folder_problem, free_bytes, readable_size
 from vms.ops.runfolder import running_process, web_url
 from vms.ops.web import PortTaken, choose_address
+from vms.ops.workers import Unserved, unserved_nodes
 
 ASK_SECONDS = 3.0
 
@@ -55,7 +57,10 @@ def diagnose() -> Iterator[Finding]:
     yield Finding(Level.OK, "python", platform.python_version())
     yield ffmpeg()
     yield database()
-    yield broker()
+    found = broker()
+    yield found
+    if found.level is Level.OK:
+        yield from workers()
     yield from folders()
     yield from bucket()
     yield from checks()
@@ -116,6 +121,27 @@ def broker() -> Finding:
         cure = "Start that server, or correct VMS_REDIS_URL." if own else "Restart `up`."
         return Finding(Level.WRONG, "broker", f"{name} cannot be reached", cure)
     return Finding(Level.OK, "broker", f"{name}, answers")
+
+
+def workers() -> Iterator[Finding]:
+    """Name the nodes whose exports nobody would make; what is away was named above."""
+    try:
+        unserved = unserved_nodes()
+    except (DatabaseError, OperationalError, OSError):
+        return
+    for one in unserved:
+        yield without_worker(one)
+    if not unserved:
+        yield Finding(Level.OK, "workers", "every node has one for its exports")
+
+
+def without_worker(one: Unserved) -> Finding:
+    """Tell of a node without a worker: wrong when somebody waits."""
+    where = f"node {one.node}" if one.node else "streams without a node"
+    value = f"none answers for {where}: {one.jobs} exports wait, {one.streams} streams"
+    name = f"VMS_NODE={one.node} " if one.node else ""
+    cure = f"Start `{name}python manage.py up --only worker-exports` there, or change the streams."
+    return Finding(Level.WRONG if one.jobs else Level.NOTE, "workers", value, cure)
 
 
 def folders() -> Iterator[Finding]:

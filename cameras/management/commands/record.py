@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from cameras.archive.recorder import Recorder
+from cameras.archive.watching import look_at_own_again
 from vms.media.ffmpeg import NoFfmpeg, find_ffmpeg
+
+log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -20,6 +25,10 @@ class Command(BaseCommand):
             program = find_ffmpeg(settings.VMS["VMS_FFMPEG"])
         except NoFfmpeg as error:
             raise CommandError(str(error)) from error
+        try:
+            look_at_own_again()
+        except DatabaseError:
+            log.exception("own archive folders are not looked at")
         asyncio.run(record(program))
 
 
