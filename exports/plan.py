@@ -28,7 +28,7 @@ from vms.media.probe import Track
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening:
-    """Pictures encoded anew that take the place of those before a slice's first whole group.
+    """Pictures encoded anew that take the place of a slice's first or last ones.
 
     `data` holds them behind one another, of `size` bytes each, in decode order; times are in ticks
     of the segment's own clock. `entry` is their sample entry; if `replaces` is one of the
@@ -53,7 +53,8 @@ class Slice:
     `t - origin` seconds plus `offset_ns` in the result; negative results are lead-in, hidden.
     `begin` and `end` bound what is shown, as wall clock, `at_ns` and `end_ns` in the result; one
     that lies before the interval shows nothing. `hides` says that it decodes pictures before its
-    begin though others are shown there.
+    begin though others are shown there. `opening` goes before the packets of `video`, `closing`
+    behind them.
     """
 
     segment: SegmentMedia
@@ -66,6 +67,7 @@ class Slice:
     end_ns: int
     skipped: tuple[int, ...] = ()
     opening: Opening | None = None
+    closing: Opening | None = None
     hides: bool = False
 
     @property
@@ -78,8 +80,13 @@ class Slice:
         return scale_one(video.summary.begin, video.time_base)
 
     @property
+    def encoded(self) -> list[Opening]:
+        """What was encoded anew of it."""
+        return [one for one in (self.opening, self.closing) if one is not None]
+
+    @property
     def video_packets(self) -> int:
-        encoded = len(self.opening.size) if self.opening else 0
+        encoded = sum(len(one.size) for one in self.encoded)
         return encoded + len(self.video) - len(self.skipped)
 
     @property
@@ -87,7 +94,7 @@ class Slice:
         """Bytes of its packets."""
         media = self.segment.media
         copied = bytes_of(media.video, self.video) + bytes_of(media.audio, self.audio)
-        encoded = len(self.opening.data) if self.opening else 0
+        encoded = sum(len(one.data) for one in self.encoded)
         return copied + encoded - sum(int(media.video.size[number]) for number in self.skipped)
 
 
@@ -181,7 +188,7 @@ class ExportPlan:
     @property
     def is_encoded(self) -> bool:
         """Say whether some of its pictures were encoded anew."""
-        return any(part.opening is not None for part in self.slices)
+        return any(part.encoded for part in self.slices)
 
     @property
     def hides_within(self) -> bool:
@@ -324,8 +331,9 @@ def shown_ticks(part: Slice) -> NDArray[np.int64]:
 def picture_times(part: Slice) -> Nanoseconds:
     """Return the output times of all pictures of a slice, in decode order."""
     base = part.segment.media.video.time_base
-    copied = scale(shown_ticks(part), base) - part.origin_ns + part.offset_ns
-    if part.opening is None:
-        return copied
-    encoded = scale(part.opening.shown, base) - part.origin_ns + part.offset_ns
-    return np.concatenate((encoded, copied))
+    ticks = [shown_ticks(part)]
+    if part.opening is not None:
+        ticks.insert(0, part.opening.shown)
+    if part.closing is not None:
+        ticks.append(part.closing.shown)
+    return scale(np.concatenate(ticks), base) - part.origin_ns + part.offset_ns

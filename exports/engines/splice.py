@@ -16,7 +16,7 @@ from exports.cutting import Span
 from exports.engines.base import Locate, Tick
 from exports.engines.delivery import write_copy
 from exports.engines.hashing import Hasher
-from exports.engines.inband import Insertions
+from exports.engines.inband import Insertions, parameter_sets
 from exports.engines.opening import open_smart
 from exports.engines.readback import verify_tables
 from exports.engines.spliced import Blob, Part, Range, SplicedFile
@@ -127,7 +127,12 @@ class Joint:
             for kind, builder in self.builders.items()
             if len(span := wanted[kind]) and (track := index.tracks.get(kind)) is not None
         ]
-        chosen = [one for one in chosen if len(one[2])]
+        self.copy(part, index, [one for one in chosen if len(one[2])])
+        if part.closing is not None:
+            self.open(index.tracks["video"], part, part.closing)
+
+    def copy(self, part: Slice, index: FileIndex, chosen: Sequence[Chosen]) -> None:
+        """Add what is copied of a slice."""
         used = [table for _, _, table in chosen]
         if not used:
             return
@@ -159,7 +164,12 @@ class Joint:
         self.added += insertions.total
 
     def open(self, track: TrackIndex, part: Slice, opening: Opening) -> None:
-        """Put pictures that were encoded anew before those of their slice."""
+        """Put pictures that were encoded anew before those of their slice, or behind."""
+        if self.plan.configs > 1 and (sets := parameter_sets(opening.entry)):
+            size = opening.size.copy()
+            size[0] += len(sets)
+            opening = replace(opening, data=sets + opening.data, size=size)
+            self.added += len(sets)
         self.builders["video"].open(part, track, opening, self.size)
         self.ranges.append(Blob(opening.data))
         self.size += len(opening.data)
@@ -201,10 +211,11 @@ class Joint:
     def shown_length(self, ticks: int) -> int:
         """Return for how many ticks to show the file: all pictures planned, and none behind."""
         part = self.plan.slices[-1]
-        copied = picture_times(replace(part, opening=None))
         at = self.builders["video"].last_shown
-        inside = copied < self.plan.duration_ns
-        return bounded_length(ticks, at[inside], at[~inside]) if len(copied) else ticks
+        if part.closing is not None or not len(part.video):
+            return bounded_length(ticks, at, at[:0])
+        inside = picture_times(replace(part, opening=None)) < self.plan.duration_ns
+        return bounded_length(ticks, at[inside], at[~inside])
 
 
 def table_of(track: TrackIndex, span: Span, skipped: tuple[int, ...]) -> Table:

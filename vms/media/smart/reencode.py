@@ -22,7 +22,7 @@ from vms.media.smart.configuration import (
 )
 from vms.media.smart.decoding import Decoder
 from vms.media.smart.encoding import Choice, Encoder, h264_choice, hevc_choice
-from vms.media.smart.handover import Handover, find_handover
+from vms.media.smart.handover import NOTHING, Handover, find_handover
 from vms.media.smart.source import Bools, Ints, Reader, Source, Unencodable, reading
 from vms.media.smart.units import (
     HEVC_END_OF_SEQUENCE,
@@ -79,6 +79,7 @@ def reencode(
     *,
     tick: Callable[[], None] = lambda: None,
     follows: bool = False,
+    to_end: bool = False,
 ) -> Reencoded:
     """Encode the pictures shown in `[begin, end)` up to the keyframe where copying can begin.
 
@@ -86,7 +87,7 @@ def reencode(
     of the source, whose first sample is the last keyframe shown at or before *begin*. *tick* is
     called for every picture decoded and may raise to cancel. *follows* says that pictures encoded
     anew from the segment before come right before *begin*. Copying alone may do: then there are no
-    `samples` and `entry` is the source's.
+    `samples` and `entry` is the source's. With *to_end* nothing is copied.
 
     Raises:
         Unencodable: codec, pixel format, interlacing, damage or sheer length forbid it; an exact
@@ -97,7 +98,9 @@ def reencode(
     if not len(source) or not source.sync[0] or int(source.shown[0]) > begin:
         raise Unencodable("no keyframe comes before its begin")
     with reading(source) as reader:
-        handover = find_handover(reader, config, begin, end, follows=follows)
+        handover = Handover(len(source), NOTHING)
+        if not to_end:
+            handover = find_handover(reader, config, begin, end, follows=follows)
         wanted = pictures_before(source, handover, begin, end)
         if not len(wanted):
             return only_copied(source, handover)
