@@ -48,5 +48,6 @@ def lines(
             yield f"#EXT-X-PROGRAM-DATE-TIME:{fragment.begin:%Y-%m-%dT%H:%M:%S.%f}Z"
         yield f"#EXTINF:{float(fragment.seconds):.6f},"
         yield f"#EXT-X-BYTERANGE:{fragment.length}@{fragment.offset}"
-        yield MEDIA_NAME
+        # An address of its own each: ffmpeg 9 ends after the first of several stretches of one.
+        yield f"{MEDIA_NAME}?part={number + 1}"
     yield "#EXT-X-ENDLIST"

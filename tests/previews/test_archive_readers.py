@@ -97,6 +97,17 @@ def test_ffmpeg_plays_a_playlist_through(give, alice, footage):
         assert decode_beeps(url) == pytest.approx([0.08, *range(1, 14)], abs=0.05)
 
 
+def test_the_bundled_ffmpeg_plays_a_playlist_through(give, alice, tmp_path):
+    footage = Footage(container="mp4")
+    url = give(record(footage, alice), 2, 18, source="hls")
+    target = tmp_path / "played.mp4"
+
+    command = [str(find_ffmpeg()), "-v", "error", "-i", url, "-c", "copy", str(target)]
+    subprocess.run(command, check=True, timeout=60)
+
+    assert [number for _, number in decode_numbers(target)] == numbers_between(footage, 2, 18)
+
+
 def test_ffmpeg_goes_over_a_gap(give, alice):
     footage = Footage(container="mp4")
     url = give(record(footage, alice, missing=[2]), 2, 18, source="hls")
