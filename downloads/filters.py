@@ -10,7 +10,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from downloads.models import STATUS, Download, DownloadQuerySet, link_works
-from downloads.serializers import camera_id_field
+from downloads.serializers import WordField, camera_id_field
 from exports.models import ExportJob
 from vms.accounts.models import User
 from vms.api.dates import ZonedDateTimeField
@@ -23,7 +23,7 @@ UNKNOWN_USER = "There is no such user."
 class FilterSerializer(serializers.Serializer):
     """The query: `from` and `to` bound the creation, both included; the others are ours."""
 
-    status = serializers.ChoiceField(list(STATUS.values()), required=False)
+    status = WordField(list(STATUS.values()), required=False)
     ids = serializers.ListField(child=camera_id_field(), required=False)
     search = serializers.CharField(required=False, max_length=100)
 

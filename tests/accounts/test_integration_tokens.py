@@ -219,7 +219,7 @@ def test_refuses_strangers(stranger):
         ({"scopes": "downloads"}, {"scopes"}),
         ({"scopes": ["downloads", "admin"]}, {"scopes.1"}),
         ({"scopes": [["downloads"]]}, {"scopes.0"}),
-        ({"scopes": ["downloads"] * 3}, {"scopes"}),
+        ({"scopes": ["downloads"] * 4}, {"scopes"}),
         ({"expires_at": "2020-01-01T00:00:00Z"}, {"expires_at"}),
         ({"expires_at": "tomorrow"}, {"expires_at"}),
         ({"name": None, "scopes": None, "expires_at": 5}, {"name", "scopes", "expires_at"}),
@@ -229,6 +229,11 @@ def test_refuses_wrong_values(api, alice, values, keys):
     answer = ask(api(alice), **values)
     assert (answer.status_code, set(answer.json()["errors"])) == (422, keys)
     assert not IntegrationToken.objects.exists()
+
+
+def test_names_the_scopes_there_are(api, alice):
+    errors = ask(api(alice), scopes=["everything"]).json()["errors"]
+    assert errors == {"scopes.0": ["Write one of: links, downloads, webhooks."]}
 
 
 def test_takes_an_end(api, alice):

@@ -57,6 +57,10 @@ def test_makes_a_stream_that_is_not_recorded_for_imports(arguments):
         (("  ",), "NAME: write 1 to 255"),
         (("x" * 256,), "NAME: write 1 to 255"),
         (("Front", "--uuid", "nonsense"), "--uuid: write one like"),
+        (
+            ("Front", "--high", "demo:?fsp=10"),
+            "--high: A demo: address takes the options size, fps",
+        ),
         (("Front", "--owner", "nobody"), "--owner: there is no user nobody"),
         (("Front", "--high", "s3cret"), "--high: .*begins with one of"),
         (("Front", "--low", "rtsp://admin:s3cret@"), "--low: .*host"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from cameras.archive.scanner import scan_folder
@@ -123,5 +123,6 @@ def test_changes_nothing_while_the_disk_is_away(root, how):
 def test_looks_at_one_folder_when_asked_to(root, folder):
     (root / name_of(1)).unlink()
 
-    assert check("--folder", str(folder.pk + 1))[0] == 0
     assert check("--folder", str(folder.pk))[0] == 1
+    with pytest.raises(CommandError, match="--folder: there is no such archive folder"):
+        check("--folder", str(folder.pk + 1))

@@ -139,7 +139,12 @@ class NewIntegrationTokenSerializer(serializers.Serializer):
 
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(Scope.values), allow_empty=False, max_length=len(Scope)
+        child=serializers.ChoiceField(
+            Scope.values,
+            error_messages={"invalid_choice": f"Write one of: {', '.join(Scope.values)}."},
+        ),
+        allow_empty=False,
+        max_length=len(Scope),
     )
     expires_at = ZonedDateTimeField(required=False, allow_null=True)
 

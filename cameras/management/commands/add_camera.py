@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
+from cameras.demo.camera import read_encoding
 from cameras.models import Camera, CameraAccess, Stream
 from cameras.sources import BadSource, check_source_url
 from vms.accounts.models import User
@@ -94,6 +95,8 @@ def wanted_streams(options: dict[str, Any]) -> dict[str, str]:
     for kind, url in urls.items():
         try:
             check_source_url(url)
+            if url.startswith("demo:"):
+                read_encoding(url)
         except BadSource as error:
             raise CommandError(f"--{kind}: {error}") from error
     return urls or {Stream.Type.HIGH.value: ""}

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from cameras.archive.checking import FolderCheck, check_folder, drop_strays
@@ -32,6 +32,8 @@ class Command(BaseCommand):
         folders = ArchiveFolder.objects.select_related("stream__camera").order_by("pk")
         if options["folder"] is not None:
             folders = folders.filter(pk=options["folder"])
+            if not folders:
+                raise CommandError("--folder: there is no such archive folder; without it all are.")
         wrong = sum(self.compare(folder, fix=options["fix"]) for folder in folders)
         if wrong:
             self.stdout.write(f"{wrong} archive folders differ or cannot be looked at.")
