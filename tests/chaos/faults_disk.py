@@ -112,12 +112,14 @@ def test_disk_full_when_files_are_brought_to_it(site, stream, alice, survived, t
     orders(site, alice, stream, 4)
     start(site)
     site.wait_until_ended()
-    assert codes() == {"no_room"}
+    assert codes() == {"no_room"}, "fsync found room for all of them"
     filler.unlink()
     orders(site, alice, stream, 4)
     site.wait_until_ended()
     row = survived()
-    assert (row.right, row.failed_with_cause) == (4, 4)
+    # One or the other may have fitted into blocks that are there.
+    assert row.right + row.failed_with_cause == row.asked == 8
+    assert row.right >= 4
 
 
 def test_disk_read_only_for_a_while(site, stream, alice, survived, disk):
