@@ -25,6 +25,7 @@ class Sound:
         tracks = (draft.placed.segment.media.audio for draft in drafts)
         self.config = next((track.config for track in tracks if track), None)
         self.end = self.pictures_end = drafts[0].begin
+        self.stop = drafts[-1].end
         self.fresh = True
         self.told = False
         self.last: int | None = None
@@ -86,7 +87,8 @@ class Sound:
         track = following.placed.segment.media.audio
         if track is None or track.config != self.config:
             return draft.end
-        return wall_zero(following) + scale_one(track.summary.first, track.time_base)
+        begin = wall_zero(following) + scale_one(track.summary.first, track.time_base)
+        return min(begin, self.stop)
 
 
 def wall_zero(draft: Draft) -> int:

@@ -74,7 +74,7 @@ def trim(
     leading = NONE if continues else orphans(placed, first)
     follows = before is not None and before.shown > 0
     begin = shown_begin(placed, first, leading, cut, follows=follows)
-    span = Span(first, last_packet(placed, end, length, warnings))
+    span = Span(first, last_packet(placed, begin, end, length, warnings))
     if end <= begin or not len(span):
         return None
     return draft_of(placed, span, (begin, end), leading, warnings, follows=follows)
@@ -91,8 +91,8 @@ def draft_of(
 ) -> Draft | None:
     """Draft what of *span* is shown within *bounds*, None when that is nothing.
 
-    Pictures that lead in are hidden before the begin of the file; where others are shown before
-    (*follows*), those that cannot be decoded are skipped if nothing depends on them.
+    Pictures that cannot be decoded are skipped if nothing depends on them. Others that are not
+    shown are hidden before the begin of the file, unless some are shown there (*follows*).
     """
     begin, end = bounds
     times = placed.times[span.slice()]
@@ -100,8 +100,8 @@ def draft_of(
     if shown == 0:
         return None
     say_lost(placed, leading, begin, warnings, follows=follows)
-    can_skip = follows and placed.segment.leading is not Leading.TIED
-    skipped = leading[leading < span.stop] if can_skip else NONE
+    known = placed.segment.leading if span.first == 0 else Leading.TIED
+    skipped = leading[leading < span.stop] if known is not Leading.TIED else NONE
     hidden = int(np.count_nonzero(times < begin)) - len(skipped)
     return Draft(
         placed, span, begin, end, shown, tuple(skipped.tolist()), hides=follows and hidden > 0
@@ -198,15 +198,15 @@ def say_lost(
         warnings.append(f"{spoken(placed)}: {len(times)} pictures need the one before, left out")
 
 
-def last_packet(placed: Placed, end: int, length: int, warnings: list[str]) -> int:
-    """Return the packet to stop before, so that every picture that begins before *end* is in.
+def last_packet(placed: Placed, begin: int, end: int, length: int, warnings: list[str]) -> int:
+    """Return the packet to stop before, so that every picture shown from *begin* to *end* is in.
 
     Pictures that are decoded earlier than they are shown may begin after *end*. At the end of the
     file they are hidden. Where the next segment takes over, they would show through: the pictures
     stop before the first of them, and what that leaves out is said.
     """
     if end == length:
-        inside = np.flatnonzero(placed.times < end)
+        inside = np.flatnonzero((placed.times >= begin) & (placed.times < end))
         return int(inside[-1]) + 1 if len(inside) else 0
     outside = np.flatnonzero(placed.times >= end)
     stop = int(outside[0]) if len(outside) else len(placed.times)

@@ -143,7 +143,9 @@ def refuse_opened(plan: ExportPlan) -> None:
 def picture_options(plan: ExportPlan, treatment: Treatment) -> dict[str, str]:
     """Return the output options of the picture; a keyframe every two seconds where encoded."""
     last = plan.duration_ns - int(slice_times(plan.slices[-1])[-1])
-    options = {} if treatment.rate else {"bsf:v": lasting(Fraction(last, NS))}
+    # No file shows a picture for no tick at all.
+    lasts = max(Fraction(last, NS), plan.time_base)
+    options = {} if treatment.rate else {"bsf:v": lasting(lasts)}
     if treatment.video is None:
         options["c:v"] = "copy"
         if treatment.rate is not None:

@@ -351,6 +351,25 @@ def test_leaves_out_a_sound_packet_most_of_which_was_heard(target):
     check_file(plan, made, target)
 
 
+def test_takes_no_sound_that_begins_behind_the_end(target):
+    late = Recording(pictures=5, delay=0.3)
+    made = make([late, late])
+    plan = plan_of(made, seconds(0, 0.200_001))
+
+    assert plan.audio_packets == 0
+    check_file(plan, made, target)
+
+
+def test_lets_no_sound_behind_a_gap_begin_before_the_last_ahead_of_it(target):
+    made = make(
+        [Recording(delay=0.01), Recording(order="late", leading=8, widths=(320,), delay=0.005)]
+    )
+    plan = plan_of(made, seconds(0, 4))
+
+    assert len(plan.gaps) == 1
+    check_file(plan, made, target)
+
+
 def test_waits_for_late_sound_on_a_coarse_clock(target):
     made = make([Recording(clock=1000, delay=0.030_625)])
     plan = plan_of(made, seconds(0, 2))
