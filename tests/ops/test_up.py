@@ -251,7 +251,7 @@ def test_refuses_a_program_it_does_not_know(start_up):
     up = start_up("--only", "web,worekr")
 
     assert up.process.wait(PATIENCE_SECONDS) == 1
-    assert "--only worekr: write one or more of web, worker" in up.log
+    assert "--only worekr: write one or more of web, api, worker" in up.log
 
 
 def test_ends_when_the_database_cannot_be_prepared(start_up, tmp_path):
