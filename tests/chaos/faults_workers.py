@@ -14,6 +14,7 @@ from exports.models import ExportJob
 from exports.wakeups import wake
 from tests.chaos.site import BROKERS, dice, kill, scaled
 from tests.running import parent_of, wait_until
+from vms.media.ffmpeg import find_ffmpeg
 from vms.ops.programs import exports_worker, manage
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
@@ -253,15 +254,19 @@ def test_worker_stopped_hands_its_exports_back_at_once(site, stream, alice, surv
 
 def test_worker_stopped_finishes_what_it_can(site, stream, alice, survived):
     """What it makes it makes to the end, and takes nothing new; the message goes on to others."""
-    site.extra = {"VMS_EXPORT_ENGINE": "ffmpeg", "VMS_EXPORT_STOP_SECONDS": "3600"}
+    go = site.folder / "go"
+    site.extra = {
+        "VMS_EXPORT_ENGINE": "ffmpeg",
+        "VMS_EXPORT_STOP_SECONDS": "3600",
+        "VMS_FFMPEG": str(gated_ffmpeg(site.folder / "gated-ffmpeg", go)),
+    }
     worker = site.start_worker(concurrency=1)
     first = site.order(alice, stream, 0, 19, container="mkv").job
-    stopped = []
-    wait_until(lambda: stopped or stopped.extend(stand_still(site)))
+    wait_until(lambda: state_of(first) == "running")
     orders(site, alice, stream, 3)
     worker.terminate()
     wait_until(lambda: "shutdown" in (site.folder / "exports-1.log").read_text())
-    kill(stopped[0], signal.SIGCONT)
+    go.touch()
     assert worker.wait() == 0
     assert (state_of(first), ExportJob.objects.get(pk=first.pk).attempt) == ("ready", 1)
     assert ExportJob.objects.filter(state="queued", attempt=0).count() == 3
@@ -271,10 +276,15 @@ def test_worker_stopped_finishes_what_it_can(site, stream, alice, survived):
     assert (row.asked, row.right) == (4, 4)
 
 
-def stand_still(site):
-    """Have an ffmpeg that makes a file stop; gives its number."""
-    making = list(site.processes("ffmpeg", ".partial"))[:1]
-    return [pid for pid in making if kill(pid, signal.SIGSTOP)]
+def gated_ffmpeg(path, go):
+    """Make the real ffmpeg begin its work when the file *go* is there."""
+    path.write_text(
+        f'#!/bin/sh\nif [ "$2" != -version ]; then\n'
+        f'  until [ -e "{go}" ]; do sleep 0.05; done\nfi\n'
+        f'exec "{find_ffmpeg()}" "$@"\n'
+    )
+    path.chmod(0o755)
+    return path
 
 
 def hit(site, sign):
