@@ -91,8 +91,10 @@ def draft_of(
 ) -> Draft | None:
     """Draft what of *span* is shown within *bounds*, None when that is nothing.
 
-    Pictures that cannot be decoded are skipped if nothing depends on them. Others that are not
-    shown are hidden before the begin of the file, unless some are shown there (*follows*).
+    Pictures that are not shown are hidden before the begin of the file; those that cannot be
+    decoded are skipped if nothing depends on them. Where others are shown before (*follows*), they
+    would have to be hidden midway: a decoder also takes the order of an open group for that of
+    what it has seen before, so leaving them out is not enough.
     """
     begin, end = bounds
     times = placed.times[span.slice()]
@@ -100,12 +102,11 @@ def draft_of(
     if shown == 0:
         return None
     say_lost(placed, leading, begin, warnings, follows=follows)
-    known = placed.segment.leading if span.first == 0 else Leading.TIED
-    skipped = leading[leading < span.stop] if known is not Leading.TIED else NONE
-    hidden = int(np.count_nonzero(times < begin)) - len(skipped)
-    return Draft(
-        placed, span, begin, end, shown, tuple(skipped.tolist()), hides=follows and hidden > 0
-    )
+    is_known = span.first == placed.segment.media.video.summary.first_key
+    can_skip = is_known and placed.segment.leading is Leading.LOOSE and not follows
+    skipped = leading[leading < span.stop] if can_skip else NONE
+    hides = follows and bool((times < begin).any())
+    return Draft(placed, span, begin, end, shown, tuple(skipped.tolist()), hides)
 
 
 def lent(placed: Placed) -> Draft:
@@ -158,7 +159,7 @@ def orphans(placed: Placed, first: int) -> Nanoseconds:
     In a closed group these need the keyframe alone.
     """
     is_closed = placed.segment.leading is Leading.CLOSED
-    if is_closed and first == placed.segment.media.video.summary.first_key == 0:
+    if is_closed and first == placed.segment.media.video.summary.first_key:
         return NONE
     times = placed.times[first:]
     return np.flatnonzero(times < times[0]) + first

@@ -240,14 +240,24 @@ def test_shows_pictures_that_lead_in_where_the_segment_before_goes_on(target, ga
     check_file(plan, made, target)
 
 
-@pytest.mark.parametrize("policy", [Gaps.COLLAPSE, Gaps.KEEP])
 @pytest.mark.parametrize("other", [{"gap": 1_000_000}, {"gap": -300_000}, {"widths": (320,)}])
-def test_skips_pictures_that_lead_in_from_nothing(target, other, policy):
+def test_leaves_pictures_that_lead_in_from_nothing_to_another_engine(other):
     made = make([Recording(), Recording(order="late", leading=2, **other), Recording()])
-    plan = plan_of(made, seconds(0, 7), gaps=policy)
+    plan = plan_of(made, seconds(0, 7))
 
-    assert plan.slices[1].skipped == (1, 2)
-    assert plan.shown == plan.video_packets
+    assert [part.hides for part in plan.slices] == [False, True, False]
+    assert plan.shown == sum(part.video_packets for part in plan.slices) - 2
+    assert "2 pictures need the one before, left out" in plan.warnings[-1]
+    with pytest.raises(Unspliceable):
+        splice(plan)
+
+
+def test_skips_pictures_that_lead_in_from_nothing_at_the_begin(target):
+    made = make([Recording(order="late", leading=2), Recording()])
+    plan = plan_of(made, seconds(0, 4))
+
+    assert [part.skipped for part in plan.slices] == [(1, 2), ()]
+    assert (plan.shown, plan.lead_in_ns) == (98, 0)
     assert "2 pictures need the one before, left out" in plan.warnings[-1]
     check_file(plan, made, target)
 
@@ -361,9 +371,8 @@ def test_takes_no_sound_that_begins_behind_the_end(target):
 
 
 def test_lets_no_sound_behind_a_gap_begin_before_the_last_ahead_of_it(target):
-    made = make(
-        [Recording(delay=0.01), Recording(order="late", leading=8, widths=(320,), delay=0.005)]
-    )
+    late = Recording(first_key=1, widths=(320,), delay=0.005)
+    made = make([Recording(delay=0.01), late])
     plan = plan_of(made, seconds(0, 4))
 
     assert len(plan.gaps) == 1

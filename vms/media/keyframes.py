@@ -75,7 +75,7 @@ def leading_pictures(path: Path, media: MediaFile) -> Leading:
     Most segments begin with the picture that is shown first; only others are looked into.
     """
     known = media.video.summary
-    if known.first_key != 0 or known.first <= known.begin:
+    if known.first_key < 0 or (known.first_key == 0 and known.first <= known.begin):
         return Leading.CLOSED
     if media.index is None:
         return Leading.TIED
@@ -90,14 +90,18 @@ def judge(path: Path, track: TrackIndex, media: MediaFile) -> Leading:
 
     Raises as `read_units`.
     """
-    shown = media.video.pts
-    config, units = read_units(path, track, 0)
+    key = media.video.summary.first_key
+    shown = media.video.pts[key:]
+    leading = np.flatnonzero(shown < shown[0]) + key
+    if not len(leading):
+        return Leading.CLOSED
+    config, units = read_units(path, track, key)
     if config.codec == "hevc":
         kinds = {hevc_kind(unit) for unit in units} & set(HEVC_PICTURES)
         return Leading.CLOSED if kinds and kinds <= HEVC_IDR else Leading.LOOSE
     if {h264_kind(unit) for unit in units} & set(H264_PICTURES) == {IDR}:
         return Leading.CLOSED
-    for number in np.flatnonzero(shown < shown[0]).tolist():
+    for number in leading.tolist():
         _, units = read_units(path, track, number)
         if any(h264_kind(unit) in H264_PICTURES and is_reference(unit) for unit in units):
             return Leading.TIED

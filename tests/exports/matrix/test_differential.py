@@ -10,6 +10,7 @@ import av
 import pytest
 from hypothesis import assume, given
 
+from exports.engines.splice import can_splice
 from exports.errors import NoFootage
 from exports.terms import Gaps
 from tests.exports.matrix.archive import Archive
@@ -20,6 +21,8 @@ from tests.exports.matrix.watch import ROUNDING, watch
 
 pytestmark = pytest.mark.ffmpeg
 
+# Each engine rounds the end of the sound to ticks in its own way.
+MOMENT = Fraction(1, 1000)
 CAMERAS = {
     "AAC": (Camera(), "mp4"),
     "AAC, fragmented": (Camera(), "fmp4"),
@@ -49,6 +52,7 @@ def test_makes_the_same_of_any_footage(order, tmp_path):
         plan = archive.plan(begin, end)
     except NoFootage:
         assume(False)
+    assume(can_splice(plan))
     compare(plan, archive, tmp_path)
 
 
@@ -61,7 +65,8 @@ def compare(plan, archive, folder):
     assert [picture.digest for picture in one] == [picture.digest for picture in other]
     assert apart([picture.at for picture in one], [picture.at for picture in other]) <= ROUNDING
 
-    one, other = map(packets_of_sound, files)
+    end = Fraction(plan.duration_ns, 10**9)
+    one, other = (packets_of_sound(file, end) for file in files)
     assert [digest for _, digest in one] == [digest for _, digest in other]
     assert apart([at for at, _ in one], [at for at, _ in other]) <= Fraction(1, 1000)
 
@@ -70,12 +75,13 @@ def apart(one, other):
     return max((abs(a - b) for a, b in zip(one, other, strict=True)), default=0)
 
 
-def packets_of_sound(path):
+def packets_of_sound(path, end):
+    """List when packets are heard, and their digests; not what is heard for less than a moment."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return []
         return [
             (packet.pts * packet.time_base, hashlib.sha256(bytes(packet)).digest())
             for packet in container.demux(audio=0)
-            if packet.size
+            if packet.size and packet.pts * packet.time_base < end - MOMENT
         ]

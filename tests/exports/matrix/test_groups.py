@@ -52,22 +52,25 @@ def test_shows_pictures_that_need_the_segment_before(engine, camera, tmp_path, t
 
 
 @pytest.mark.parametrize("policy", [Gaps.COLLAPSE, Gaps.KEEP])
-def test_encodes_anew_where_others_are_decoded_from_them(policy, tmp_path, target):
-    archive = cut_at_keyframes(replace(OPEN["H.264"], pyramid=True), tmp_path, without=[1])
+@pytest.mark.parametrize("pyramid", [True, False])
+def test_encodes_anew_where_that_segment_is_missing(camera, pyramid, policy, tmp_path, target):
+    """No file can hold them: an order that goes on from before, after what was before."""
+    archive = cut_at_keyframes(replace(camera, pyramid=pyramid), tmp_path, without=[1])
     begin, end = Fraction("1.35"), Fraction("10.65")
     plan = archive.export(make_engine("ffmpeg"), begin, end, target, gaps=policy)
 
     check_exact(archive, target, begin, end, policy)
     assert plan.hides_within
+    assert "pictures need the one before, left out" in plan.warnings[0]
 
 
-@pytest.mark.parametrize("policy", [Gaps.COLLAPSE, Gaps.KEEP])
-def test_skips_them_where_that_segment_is_missing(engine, camera, policy, tmp_path, target):
-    archive = cut_at_keyframes(camera, tmp_path, without=[1])
-    begin, end = Fraction("1.35"), Fraction("10.65")
-    plan = archive.export(engine, begin, end, target, gaps=policy)
+def test_skips_them_at_the_begin_of_the_archive(engine, camera, tmp_path, target):
+    archive = cut_at_keyframes(camera, tmp_path, without=[0])
+    begin, end = Fraction(1), Fraction("10.65")
+    plan = archive.export(engine, begin, end, target)
 
-    check_exact(archive, target, begin, end, policy)
+    check_exact(archive, target, begin, end)
+    assert plan.lead_in_ns == 0
     assert "pictures need the one before, left out" in plan.warnings[0]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 
-from exports.engines.splice import SpliceEngine
+from exports.engines.splice import can_splice
 from exports.errors import NoFootage
 from exports.terms import Gaps
 from tests.exports.matrix.archive import in_file
+from tests.exports.matrix.conftest import make_engine
 from tests.exports.matrix.strategies import drawing, orders
 from tests.exports.matrix.watch import check_exact, near
 from tests.footage import decode_beeps
@@ -35,7 +37,8 @@ def test_delivers_exactly_the_pictures_recorded_in_the_interval(policy, order, t
         with pytest.raises(NoFootage):
             archive.plan(begin, end, gaps=policy)
         return
-    archive.export(SpliceEngine(), begin, end, target, gaps=policy)
+    can = can_splice(archive.plan(begin, end, gaps=policy))
+    archive.export(make_engine("splice" if can else "ffmpeg"), begin, end, target, gaps=policy)
 
     check_exact(archive, target, begin, end, policy)
     if recording.camera.audio:
@@ -46,9 +49,10 @@ def test_delivers_exactly_the_pictures_recorded_in_the_interval(policy, order, t
 
 
 def beeps_within(archive, wanted, policy):
-    """List where beeps are due that are whole and far from where segments begin and end."""
+    """List where beeps are due that are whole and far from where segments and pauses end."""
     edges = [edge for one in archive.known.values() for edge in (one.begin, one.end)]
     edges += [wanted[0].at, wanted[-1].at]
+    edges += [later.at for sooner, later in pairwise(wanted) if later.at > sooner.end]
     due = []
     for picture, place in zip(wanted, in_file(wanted, policy), strict=True):
         second = Fraction(-(-picture.at.numerator // picture.at.denominator))
