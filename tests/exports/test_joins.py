@@ -6,26 +6,21 @@ The archives are figures and noise (`tests.exports.joins`); the files are read b
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
-from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cameras.timeline import Interval
 from exports.cutting import Placed
 from exports.engines.readback import verify_tables
 from exports.engines.splice import Unspliceable, can_splice, splice
-from exports.engines.spliced import Range
 from exports.engines.tracks import pushed
 from exports.errors import ExportError, NoFootage, NotVerified
-from exports.plan import make_plan
 from exports.sound import Sound
-from exports.terms import HOLD, Cut, Gaps
+from exports.terms import Cut, Gaps
+from tests.exports.joined import check_file, plan_of, seconds, share_of, write
 from tests.exports.joins import CLOCKS, NS, ZERO, Recording, make, picture_entry, recordings
-from vms.media.keyframes import Leading
 from vms.media.mp4.fragments import Defaults, Run, table_of
 from vms.media.mp4.index import read_index
 from vms.media.mp4.movie import Movie, MovieTrack, build_header
@@ -40,99 +35,6 @@ shares = st.tuples(st.floats(-0.1, 1), st.floats(0, 1.1)).filter(lambda pair: pa
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
     return tmp_path_factory.mktemp("joined") / "export.mp4"
-
-
-def seconds(begin, end):
-    return Interval(ZERO + timedelta(seconds=begin), ZERO + timedelta(seconds=end))
-
-
-def share_of(made, pair):
-    """Return the interval between two shares of the time from the first begin to the last end."""
-    last = max(one.segment.begin + media_length(one) for one in made.values())
-    length = last - ZERO
-    return Interval(ZERO + pair[0] * length, ZERO + pair[1] * length + timedelta(microseconds=1))
-
-
-def media_length(one):
-    return timedelta(seconds=float(one.segment.media.duration))
-
-
-def plan_of(made, asked, **options):
-    segments = [one.segment for one in made.values()]
-    return make_plan(asked, segments, before=segments, **options)
-
-
-def write(plan, made, target):
-    """Write the file of *plan* as the engine would; returns what its boxes say and its bytes."""
-    spliced = splice(plan)
-    parts = [
-        made[part.segment].content[part.offset : part.offset + part.length]
-        if isinstance(part, Range)
-        else part.data
-        for part in spliced.ranges
-    ]
-    content = spliced.header + b"".join(parts)
-    target.write_bytes(content)
-    assert len(content) == spliced.size
-    assert sum(map(len, parts)) == plan.payload + spliced.added
-    verify_tables(target, plan, spliced.added)
-    return media_of(read_index(target)), content
-
-
-def expected(plan, made, kind):
-    """List when each sample is due, in nanoseconds, and its bytes."""
-    found = []
-    for part in plan.slices:
-        span = part.video if kind == "video" else part.audio
-        into = (part.segment.begin - part.begin) // timedelta(microseconds=1) * 1000
-        skipped = part.skipped if kind == "video" else ()
-        samples = made[part.segment.id].samples.get(kind, [])[span.slice()]
-        samples = [one for at, one in enumerate(samples, span.first) if at not in skipped]
-        found += [(part.at_ns + into + when, data) for when, data in samples]
-    return found
-
-
-def check_samples(media, content, wanted, kind):
-    """Compare bytes and times of all samples of a kind; sets may have been put before them."""
-    track = media.index.tracks[kind]
-    table = track.table
-    base = Fraction(NS, track.timescale)
-    # Rounded to the clock twice, and a place is known to the microsecond. Sound that begins late
-    # waits for a whole tick of the pictures.
-    most = 2 * base + 2000 + (NS * media.video.time_base if kind == "audio" else 0)
-    assert len(table) == len(wanted)
-    shown = (table.decoded + table.offset - track.origin).tolist()
-    for (due, data), ticks, at, size in zip(
-        wanted, shown, table.at.tolist(), table.size.tolist(), strict=True
-    ):
-        assert content[at : at + size].endswith(data)
-        assert abs(ticks * base - due) <= most
-
-
-def check_begins(plan):
-    """See that every slice begins with a keyframe or goes on from where the one before ended."""
-    before = None
-    for part in plan.slices:
-        video = part.segment.media.video
-        if not video.key[part.video.first]:
-            assert before is not None
-            theirs = before.segment.media.video
-            assert (part.video.first, before.video.stop) == (0, len(theirs))
-            assert video.config == theirs.config
-            assert timedelta() <= part.begin - before.end <= HOLD
-        before = part
-
-
-def check_file(plan, made, target):
-    check_begins(plan)
-    media, content = write(plan, made, target)
-    check_samples(media, content, expected(plan, made, "video"), "video")
-    if plan.audio_packets:
-        check_samples(media, content, expected(plan, made, "audio"), "audio")
-    shown = np.sort(media.video.pts[media.video.shown])
-    assert len(shown) == plan.shown
-    assert (np.diff(shown) > 0).all()
-    return media
 
 
 @given(recordings(), shares, cuts, policies, st.booleans())
@@ -229,58 +131,6 @@ def test_leaves_out_a_segment_that_overlaps_and_has_no_keyframe(target):
     check_file(plan, made, target)
 
 
-@pytest.mark.parametrize("policy", [Gaps.COLLAPSE, Gaps.KEEP])
-@pytest.mark.parametrize("gap", [0, 150_000])
-def test_shows_pictures_that_lead_in_where_the_segment_before_goes_on(target, gap, policy):
-    made = make([Recording(), Recording(order="late", leading=2, gap=gap), Recording()])
-    plan = plan_of(made, seconds(0, 7), gaps=policy)
-
-    assert [(len(part.video), part.skipped) for part in plan.slices] == [(50, ())] * 3
-    assert plan.warnings == ()
-    check_file(plan, made, target)
-
-
-@pytest.mark.parametrize("other", [{"gap": 1_000_000}, {"gap": -300_000}, {"widths": (320,)}])
-def test_leaves_pictures_that_lead_in_from_nothing_to_another_engine(other):
-    made = make([Recording(), Recording(order="late", leading=2, **other), Recording()])
-    plan = plan_of(made, seconds(0, 7))
-
-    assert [part.hides for part in plan.slices] == [False, True, False]
-    assert plan.shown == sum(part.video_packets for part in plan.slices) - 2
-    assert "2 pictures need the one before, left out" in plan.warnings[-1]
-    with pytest.raises(Unspliceable):
-        splice(plan)
-
-
-def test_skips_pictures_that_lead_in_from_nothing_at_the_begin(target):
-    made = make([Recording(order="late", leading=2), Recording()])
-    plan = plan_of(made, seconds(0, 4))
-
-    assert [part.skipped for part in plan.slices] == [(1, 2), ()]
-    assert (plan.shown, plan.lead_in_ns) == (98, 0)
-    assert "2 pictures need the one before, left out" in plan.warnings[-1]
-    check_file(plan, made, target)
-
-
-def test_shows_pictures_that_lead_in_to_a_closed_group(target):
-    made = make([Recording(), Recording(order="late", leading=2, gap=1_000_000)])
-    closed = [replace(one.segment, leading=Leading.CLOSED) for one in made.values()]
-    plan = make_plan(seconds(0, 6), closed)
-
-    assert (plan.slices[1].skipped, plan.shown, plan.warnings) == ((), 100, ())
-    check_file(plan, made, target)
-
-
-def test_leaves_what_a_segment_hides_midway_to_another_engine():
-    made = make([Recording(), Recording(hidden=3, gap=1_000_000), Recording()])
-    plan = plan_of(made, seconds(0, 7))
-
-    assert [part.hides for part in plan.slices] == [False, True, False]
-    assert plan.shown == 147
-    with pytest.raises(Unspliceable):
-        splice(plan)
-
-
 @pytest.mark.parametrize(
     ("gap", "end"),
     # Ticks are milliseconds: one picture begins 0.05 ms behind the end and is decoded before it,
@@ -305,43 +155,6 @@ def test_shows_pictures_in_time_whatever_was_decoded_late_before(target, clock):
 
     table = check_file(plan, made, target).index.tracks["video"].table
     assert (np.diff(table.decoded) > 0).all()
-
-
-def test_takes_the_pictures_of_a_group_begun_before_the_interval(target):
-    made = make([Recording(group=250)] + [Recording(group=250, first_key=1)] * 3)
-    plan = plan_of(made, seconds(4.5, 7))
-
-    assert [len(part.video) for part in plan.slices] == [50, 50, 50, 25]
-    assert (plan.shown, plan.warnings, plan.gaps) == (63, (), ())
-    assert plan.begin == ZERO + timedelta(seconds=4.48)
-    check_file(plan, made, target)
-
-
-def test_begins_with_the_keyframe_in_a_segment_before_the_interval(target):
-    made = make([Recording(group=250)] + [Recording(group=250, first_key=1)] * 3)
-    plan = plan_of(made, seconds(4.5, 7), cut=Cut.KEYFRAME)
-
-    assert (plan.begin, plan.shown, plan.lead_in_ns) == (ZERO, 175, 0)
-    check_file(plan, made, target)
-
-
-def test_takes_no_pictures_of_a_segment_that_does_not_reach_the_interval(target):
-    made = make([Recording(), Recording(first_key=1, gap=1_000_000)])
-    plan = plan_of(made, seconds(3.1, 5))
-
-    assert [(part.segment.id, part.video.first) for part in plan.slices] == [(1, 12)]
-    assert "12 pictures before its first keyframe" in plan.warnings[-1]
-    check_file(plan, made, target)
-
-
-@pytest.mark.parametrize("cut", [Cut.EXACT, Cut.KEYFRAME])
-def test_takes_the_first_sound_from_the_segment_before(target, cut):
-    made = make([Recording(lag=-0.02), Recording(delay=0.015)])
-    plan = plan_of(made, seconds(2, 4), cut=cut)
-
-    assert [(len(part.video), len(part.audio)) for part in plan.slices] == [(0, 1), (50, 100)]
-    assert (plan.shown, plan.lead_in_ns) == (50, 0)
-    check_file(plan, made, target)
 
 
 def test_keeps_sound_that_is_behind_its_pictures_at_a_boundary(target):
