@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
@@ -22,10 +20,8 @@ from exports.engines.containers import CONTAINERS
 from exports.engines.ffmpeg import FfmpegEngine
 from exports.engines.treatment import treat
 from exports.engines.verify import verify
-from exports.errors import Cancelled, CodecChanged, EngineFailed, NotVerified
 from exports.plan import make_plan
 from exports.terms import Cut, Gaps
-from tests.exports.test_engines import children_of
 from tests.footage import BEGIN, LOUD, SILENCE_SECONDS, Footage, begin_of
 from vms.media.ffmpeg import find_ffmpeg
 from vms.media.segment import read_segment
@@ -273,125 +269,6 @@ def test_keeps_uneven_times_of_pictures(container, cut, tmp_path):
     assert treatment.rate == (200 if container == "avi" else None)
 
 
-def test_replaces_pictures_that_cannot_be_decoded_and_says_so(tmp_path):
-    source = SOURCES["H.264 silent"]
-    paths = source.make(tmp_path / "archive")
-    with av.open(str(paths[1])) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(video=0)]
-    with paths[1].open("r+b") as file:
-        for at, size in places[5:8]:  # in the first gop, so the second one is whole
-            file.seek(at)
-            file.write(b"\xff" * size)
-    target = tmp_path / "export"
-    _treatment, notes = render(plan_of(paths, (3.3, 9)), paths, "avi", target)
-
-    pictures, expected = play(target).pictures, wanted(source, 3.3, 9)
-    assert len(pictures) == len(expected)
-    assert pictures[:12] == expected[:12]
-    assert pictures[27:] == expected[27:]
-    assert any("damaged" in note for note in notes)
-
-
-def mixed(tmp_path):
-    """Two segments of H.264, then two of H.265."""
-    later = BEGIN + timedelta(seconds=8)
-    return [
-        *Footage(seconds=8).make(tmp_path / "before"),
-        *Footage(seconds=8, begin=later, codec="hevc").make(tmp_path / "after"),
-    ]
-
-
-def test_refuses_a_change_of_codec_with_its_instant(tmp_path):
-    with pytest.raises(CodecChanged, match="09:26:08"):
-        plan_of(mixed(tmp_path), (3.37, 11.21))
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_joins_two_codecs_when_asked_to(container, tmp_path):
-    paths = mixed(tmp_path)
-    target = tmp_path / "export"
-    plan = plan_of(paths, (3.37, 11.21), transcode=True)
-    treatment, notes = render(plan, paths, container, target)
-
-    assert notes == []
-    assert treatment.mode == "transcode"
-    assert "changed its video codec" in treatment.warnings[0]
-    result = play(target)
-    assert result.pictures == wanted(Source(Footage()), 3.37, 11.21)
-    assert result.codecs[0] == "h264"
-
-
-@pytest.fixture
-def stuck(tmp_path):
-    """A plan that encodes, and paths whose last is a pipe nobody fills."""
-    paths = SOURCES["H.264 AAC"].make(tmp_path / "archive")
-    plan = plan_of(paths, (1.3, 11))
-    paths[2] = tmp_path / "stuck"
-    os.mkfifo(paths[2])
-    yield plan, paths
-    os.close(os.open(paths[2], os.O_RDWR | os.O_NONBLOCK))  # lets the feed go on to its end
-    for thread in threading.enumerate():
-        if thread.name == "feed":
-            thread.join()
-
-
-def test_a_cancelled_transcode_ends_at_once(stuck, tmp_path):
-    plan, paths = stuck
-    engine = FfmpegEngine(find_ffmpeg(), 600, treat(plan, "avi"))
-
-    def unwanted(_part):
-        raise Cancelled
-
-    # Nothing else would end it before ten minutes are over.
-    with pytest.raises(Cancelled):
-        engine.render(plan, paths.__getitem__, tmp_path / "export", unwanted)
-    assert children_of(os.getpid(), "ffmpeg") == []
-
-
-def test_a_transcode_that_does_not_move_is_ended(stuck, tmp_path):
-    plan, paths = stuck
-    engine = FfmpegEngine(find_ffmpeg(), 1, treat(plan, "avi"))
-
-    with pytest.raises(EngineFailed, match="stopped moving"):
-        engine.render(plan, paths.__getitem__, tmp_path / "export", lambda _part: None)
-    assert children_of(os.getpid(), "ffmpeg") == []
-
-
-@pytest.mark.parametrize("container", ["avi", "flv", "asf", "ts", "mkv", "mov"])
-def test_refuses_a_result_that_is_not_as_planned(container, tmp_path):
-    paths = SOURCES["H.264 AAC"].make(tmp_path / "archive")
-    del paths[1]
-    target = tmp_path / "export"
-    held = plan_of(paths, (2, 10), gaps=Gaps.KEEP)
-    treatment, _notes = render(held, paths, container, target)
-
-    with pytest.raises(NotVerified, match="pictures 35, found 40"):
-        verify(target, plan_of(paths, (2, 9.5)), treatment)
-    with pytest.raises(NotVerified, match=r"picture 21|8.000 s"):
-        verify(target, plan_of(paths, (2, 10)), treatment)
-    with target.open("r+b") as file:
-        file.truncate(target.stat().st_size // 2)
-    with pytest.raises(NotVerified):
-        verify(target, held, treatment)
-
-
-def test_refuses_sound_beside_its_place(tmp_path):
-    paths = SOURCES["H.264 AAC"].make(tmp_path / "archive")
-    made, late = tmp_path / "made.mkv", tmp_path / "late.mkv"
-    plan = plan_of(paths, ON_KEYFRAME)
-    treatment, _notes = render(plan, paths, "mkv", made)
-    subprocess.run(
-        [
-            *(find_ffmpeg(), "-v", "error", "-i", made, "-itsoffset", "0.02", "-i", made),
-            *("-map", "0:v", "-map", "1:a", "-c", "copy", late),
-        ],
-        check=True,
-    )
-
-    with pytest.raises(NotVerified, match="sound begins"):
-        verify(late, plan, treatment)
-
-
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("name", ["H.264 AAC", "H.265 AAC"])
 def test_makes_a_file_of_one_picture(name, container, tmp_path):
@@ -402,41 +279,3 @@ def test_makes_a_file_of_one_picture(name, container, tmp_path):
         render(plan_of(paths, cut), paths, container, target)
 
         assert play(target).pictures == wanted(source, *cut)
-
-
-def test_hides_no_sound_before_the_end(tmp_path):
-    """Of Opus, unlike AAC, a muxer does not know by itself how long the last packet sounds."""
-    sounding = tmp_path / "2026-03-14T09:26:00.mp4"
-    (path,) = Footage(seconds=4, bframes=2, audio=None).make(tmp_path / "archive")
-    opus = ("-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "libopus", "-ar", "48000")
-    beeps = beep_source(begin_of(path))
-    subprocess.run(
-        [find_ffmpeg(), "-v", "error", "-i", path, *beeps, *opus, "-shortest", sounding],
-        check=True,
-    )
-    sounding.replace(path)
-    target = tmp_path / "export"
-    plan = plan_of([path], (1.3, 3.7))
-    render(plan, [path], "mp4", target)
-
-    with av.open(str(target)) as made:
-        packets = [packet for packet in made.demux(audio=0) if packet.size]
-    assert len(packets) == plan.audio_packets
-    assert not any(packet.is_discard for packet in packets)
-
-
-def test_refuses_h265_whose_changes_no_player_would_see(tmp_path):
-    paths = []
-    for index, width in enumerate((160, 320)):
-        begin = BEGIN + timedelta(seconds=index * 4)
-        footage = Footage(seconds=4, begin=begin, width=width, codec="hevc")
-        paths += footage.make(tmp_path / str(index))
-    target = tmp_path / "export"
-    plan = plan_of(paths, (2, 6))
-    treatment, _notes = render(plan, paths, "mp4", target)
-
-    made = target.read_bytes()
-    assert made.count(b"hev1") == 1
-    target.write_bytes(made.replace(b"hev1", b"hvc1"))
-    with pytest.raises(NotVerified, match="forms of picture 2, found 1"):
-        verify(target, plan, treatment)
