@@ -43,7 +43,8 @@ test-all: $(DEV_STAMP) ## run the quick suite and those that start whole servers
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 # Of the others those that use none are left out, test by test: tests/scheduling.py.
-WITHOUT_DATABASE := tests/media tests/browser tests/exports/matrix tests/exports/test_containers.py
+WITHOUT_DATABASE := tests/media tests/browser tests/exports/matrix tests/exports/test_containers.py \
+	tests/exports/test_transcoding.py tests/exports/test_refused_results.py
 
 test-postgres: $(DEV_STAMP) ## run all tests that use the database on a throwaway PostgreSQL server
 	TESTS_DATABASE_ONLY=1 $(BIN)/python -m tests.postgres $(BIN)/pytest -n $(JOBS) \
