@@ -92,7 +92,8 @@ def test_moves_with_what_is_really_done(psim, alice, settings, monkeypatch, name
     run_next("", look)
 
     assert shown == sorted(shown)
-    assert len(set(shown)) > 3
+    # How often it is told depends on how busy the machine is; that it moves does not.
+    assert len(set(shown)) > 1
     assert shown[-1] < 100
     assert client.status(made["ArchiveTaskId"]).json()["Percents"] == 100
 
