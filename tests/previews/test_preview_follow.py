@@ -568,9 +568,19 @@ def test_asks_little_while_nothing_is_written(readers, link, monkeypatch):
     url = link()
     first = look(url)
     asked = []
-    monkeypatch.setattr(preview_views, "check_issuer", asked.append)
 
-    assert look(url).body == first.body
+    def check(*arguments, check=preview_views.check_issuer):
+        asked.append(arguments)
+        return check(*arguments)
+
+    monkeypatch.setattr(preview_views, "check_issuer", check)
+
+    # A PostgreSQL server tells of writes to any of its databases: other tests have theirs there.
+    for _ in range(100):
+        asked.clear()
+        assert look(url).body == first.body
+        if not asked:
+            break
     assert asked == []
 
 
