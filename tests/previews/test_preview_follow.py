@@ -513,6 +513,11 @@ def test_a_camera_that_is_switched_off_is_left_alone(
     assert renderings == []
 
 
+def pictures(renderings):
+    """Leave out that a renderer loaded its libraries, which the first of a process tells."""
+    return [one for one in renderings if one != "warm"]
+
+
 # --- what it costs ---------------------------------------------------------------------------
 
 
@@ -522,14 +527,14 @@ def test_looks_up_little_when_the_picture_is_there(link, django_assert_max_num_q
 
     with django_assert_max_num_queries(3):
         assert look(url).body == first.body
-    assert renderings == ["render_picture"]
+    assert pictures(renderings) == ["render_picture"]
 
 
 def test_many_links_to_the_same_picture_are_one_rendering(link, renderings):
-    pictures = {look(link(ttl=ttl)).body for ttl in (10, 20, 30)}
+    shown = {look(link(ttl=ttl)).body for ttl in (10, 20, 30)}
 
-    assert len(pictures) == 1
-    assert renderings == ["render_picture"]
+    assert len(shown) == 1
+    assert pictures(renderings) == ["render_picture"]
 
 
 # --- by threads of their own -------------------------------------------------------------------
