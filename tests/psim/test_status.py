@@ -77,12 +77,12 @@ def test_never_goes_back_when_another_attempt_begins(ask):
 @pytest.mark.parametrize("name", ["mp4", "avi"])  # spliced; encoded anew
 def test_moves_with_what_is_really_done(psim, alice, settings, monkeypatch, name):
     monkeypatch.setattr("exports.lease.BEAT_SECONDS", 0)
-    footage = Footage(seconds=6, segment_seconds=1, gop=10)
+    footage = Footage(seconds=40, segment_seconds=1, gop=10)
     stream = factories.stream(factories.camera(owner=alice))
     footage.make(settings.ARCHIVE_DIR / str(stream.pk))
     scan_folder(factories.folder(stream), full=False, now=timezone.now())
     client = psim(alice)
-    begin, end = "2026-03-14T09:26:00.500", "2026-03-14T09:26:05.500"
+    begin, end = "2026-03-14T09:26:00.500", "2026-03-14T09:26:39.500"
     made = client.create(stream.camera_id, begin, end, Format=name).json()
     shown = []
 
@@ -92,8 +92,7 @@ def test_moves_with_what_is_really_done(psim, alice, settings, monkeypatch, name
     run_next("", look)
 
     assert shown == sorted(shown)
-    # How often it is told depends on how busy the machine is; that it moves does not.
-    assert len(set(shown)) > 1
+    assert len(set(shown)) > 3
     assert shown[-1] < 100
     assert client.status(made["ArchiveTaskId"]).json()["Percents"] == 100
 
