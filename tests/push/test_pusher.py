@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -8,9 +9,10 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from tests.push.sockets import PUSHER, TOKEN_PUSH, USER_PUSH, happen, opened, pusher
-from vms.push import allowance, feed, watch
+from vms.push import allowance, feed, publish, watch
 from vms.push import pusher as pusher_module
 from vms.push.channels import sign_channel
+from vms.push.reader import Reader
 from vms.push.tickets import remember_grant
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -288,6 +290,55 @@ async def test_a_subscription_goes_on_after_the_id_it_was_signed_with(
         await happen(alice_session)
         assert {await id_on(socket, own), await id_on(socket, users)} == {5}
         assert await socket.receive_nothing()
+
+
+class Held:
+    """Holds the catching up of the first reader that does, when it has read what it missed."""
+
+    def __init__(self, monkeypatch):
+        self.reader = None
+        self.arrived, self.goes_on, self.ended = (asyncio.Event() for _ in range(3))
+        page, read_on = Reader.page, Reader.read_on
+
+        async def held_page(reader, after, last):
+            found = await page(reader, after, last)
+            if reader is self.reader and not self.arrived.is_set():
+                self.arrived.set()
+                await self.goes_on.wait()
+            return found
+
+        async def noted_read_on(reader, known):
+            self.reader = self.reader or reader
+            await read_on(reader, known)
+            if reader is self.reader:
+                self.ended.set()
+
+        monkeypatch.setattr(Reader, "page", held_page)
+        monkeypatch.setattr(Reader, "read_on", noted_read_on)
+
+
+async def test_who_subscribes_again_in_the_midst_of_catching_up_hears_each_event_once(
+    alice_session, monkeypatch
+):
+    held = Held(monkeypatch)
+    channel = f"private-user.{alice_session.user_id}"
+    async with pusher() as (socket, socket_id):
+        await subscribed(socket, socket_id, channel, alice_session)
+        with monkeypatch.context() as away:
+            away.setattr(publish, "send_to_groups", lambda _messages: False)
+            for _ in range(3):
+                await happen(alice_session)
+        await watch.watch().find_missed()
+        await held.arrived.wait()
+        await socket.send_json({"event": "pusher:unsubscribe", "data": {"channel": channel}})
+        await subscribed(socket, socket_id, channel, alice_session, after=0)
+        assert [await id_on(socket, channel) for _ in range(3)] == [1, 2, 3]
+        await happen(alice_session)
+        assert await id_on(socket, channel) == 4
+        held.goes_on.set()
+        await held.ended.wait()
+        await socket.send_json({"event": "pusher:ping"})
+        assert (await socket.receive_json())["event"] == "pusher:pong"
 
 
 async def id_on(socket, channel):

@@ -184,13 +184,16 @@ class PusherConsumer(PushSocket):
         if gone is None:
             return
         if all(one.user_id != gone.user_id for one in self.subscriptions.values()):
-            del self.readers[gone.user_id]
+            # One that is catching up would send to who subscribes again what their new one sends.
+            self.readers.pop(gone.user_id).stop()
             await self.leave(user_channel(gone.user_id))
 
     async def forward(self, message: Message) -> None:
         number = number_of(message)
         for channel, subscription in list(self.subscriptions.items()):
-            if number is None or number > subscription.since:
+            # While one channel is sent to, another may be unsubscribed.
+            is_current = self.subscriptions.get(channel) is subscription
+            if is_current and (number is None or number > subscription.since):
                 await self.say_on(channel, subscription, message)
 
     async def say_on(self, channel: str, subscription: Subscription, message: Message) -> None:

@@ -24,8 +24,13 @@ class Reader:
         self.user_id = user_id
         self.first = self.last = last
         self.send = send
+        self.is_over = False
         # Held over every send of a kept event, so none overtakes another.
         self.lock = asyncio.Lock()
+
+    def stop(self) -> None:
+        """Send nothing more, not even the rest of what is being caught up with."""
+        self.is_over = True
 
     async def hear(self, message: Body) -> None:
         """Pass on what the layer brought, unless it was sent before."""
@@ -50,6 +55,8 @@ class Reader:
         """Send all that follows; *known* was recorded, so what is not there up to it was pruned."""
         while page := await self.page(self.last, LARGEST_NUMBER):
             for message in page:
+                if self.is_over:
+                    return
                 self.last = number_of(message) or self.last
                 await self.send(message)
         self.last = max(self.last, known)
