@@ -72,6 +72,12 @@ def begin_of(told: datetime, previous_end: datetime | None) -> datetime:
     return told
 
 
+def is_told_by(name: FileName, begin: datetime) -> bool:
+    """Say whether a segment that begins so can have been told by *name*, as it is read now."""
+    instants = (name.begin, name.later or name.begin)
+    return any(abs(begin - instant) < SNAP for instant in instants)
+
+
 def told_by(name: FileName, file: FoundFile, duration: timedelta) -> datetime:
     """Return the instant the name tells; of a local time that occurs twice the first.
 

@@ -23,6 +23,7 @@ class Known(NamedTuple):
     id: int
     size: int
     mtime_ns: int
+    begin: datetime
     end: datetime
 
     def is_of(self, file: FoundFile) -> bool:
@@ -32,8 +33,8 @@ class Known(NamedTuple):
 
 def known_rows(folder: ArchiveFolder) -> dict[str, Known]:
     """Return what is indexed in *folder* by relative path: one query."""
-    rows = folder.segments.values_list("path", "id", "size", "mtime_ns", "end")
-    return {path: Known(pk, size, mtime, end) for path, pk, size, mtime, end in rows.iterator()}
+    rows = folder.segments.values_list("path", *Known._fields)
+    return {path: Known(*facts) for path, *facts in rows.iterator()}
 
 
 def keep_new(stream_id: int, segments: Sequence[Segment]) -> None:

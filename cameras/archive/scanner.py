@@ -17,7 +17,7 @@ from django.conf import settings
 from cameras.archive.folders import SeveralCameras, example_of, narrow
 from cameras.archive.layout import BadLayout, FileName, Layout, Precision
 from cameras.archive.listing import FoundFile, Listing, Refused, is_gone, list_files
-from cameras.archive.reading import read_segment
+from cameras.archive.reading import is_told_by, read_segment
 from cameras.archive.rows import Known, forget, keep_new, keep_one, known_rows, note_newest
 from cameras.models import ArchiveFolder, Segment
 from vms.media.probe import UnreadableMedia
@@ -31,9 +31,10 @@ BATCH = 500
 class ScanReport:
     """How a scan ended. `problem` says why nothing was done at all, for people, without paths.
 
-    `pending` counts files that may still be written, `others` files of other cameras, `left` those
-    there was no time for. `skipped` are files of no use; `damaged` were indexed as far as they can
-    be read. `misfit` is the path of one file when there are files and no name fits the layout.
+    `pending` counts files that may still be written, `others` files of other cameras, which are
+    called `strangers`, `left` those there was no time for. `skipped` are files of no use; `damaged`
+    were indexed as far as they can be read. `misfit` is the path of one file when there are files
+    but none whose name fits the layout and the camera: no row of theirs was touched then.
     """
 
     indexed: int = 0
@@ -45,6 +46,7 @@ class ScanReport:
     left: int = 0
     skipped: list[Refused] = field(default_factory=list)
     damaged: list[Refused] = field(default_factory=list)
+    strangers: set[str] = field(default_factory=set)
     misfit: str = ""
     problem: str = ""
 
@@ -55,7 +57,10 @@ class NotScannable(Exception):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file whose name can be read, and its row if there is one."""
+    """A file whose name can be read, and its row if there is one.
+
+    Unchanged means that its name is read as it was, too: VMS_TIME_ZONE may be another since.
+    """
 
     file: FoundFile
     name: FileName
@@ -63,7 +68,8 @@ class Candidate:
 
     @property
     def is_unchanged(self) -> bool:
-        return self.known is not None and self.known.is_of(self.file)
+        known = self.known
+        return known is not None and known.is_of(self.file) and is_told_by(self.name, known.begin)
 
     @property
     def place(self) -> tuple[datetime, str]:
@@ -91,8 +97,9 @@ def scan_folder(
     report.skipped += listing.refused
     scan = Scan(folder, layout, report, full=full, now=now, deadline=deadline)
     scan.run(listing, known)
+    kept = {} if report.misfit else {"layout": folder.layout}
     ArchiveFolder.objects.filter(pk=folder.pk).update(
-        scanned_at=now, layout=folder.layout, scan_resumes_after=scan.resumes_after
+        scanned_at=now, scan_resumes_after=scan.resumes_after, **kept
     )
     return report
 
@@ -147,8 +154,9 @@ class Scan:
 
     def run(self, listing: Listing, known: dict[str, Known]) -> None:
         candidates = sorted(self.sort_out(listing.files, known), key=lambda one: one.place)
-        if not (candidates or self.report.others or self.report.unchanged):
+        if not (candidates or self.report.unchanged):
             self.report.misfit = example_of(file.path for file in listing.files)
+            self.gone.clear()
         newest = candidates[-1] if candidates else None
         previous_end: datetime | None = None
         for candidate in candidates:
@@ -168,12 +176,13 @@ class Scan:
             name = self.layout.read(file.path)
             if name is not None and self.layout.camera not in {None, name.camera}:
                 self.report.others += 1
+                self.report.strangers.add(name.camera or "")
                 if row is not None:
                     self.gone.append(row.id)
             elif name is not None:
                 yield Candidate(file, name, row)
-            elif row is not None and row.is_of(file):
-                self.report.unchanged += 1  # its recorder told when it begins, not its name
+            elif self.folder.is_own and row is not None and row.is_of(file):
+                self.report.unchanged += 1  # our recorder told when it begins, not its name
             else:
                 self.report.skipped.append(Refused(file.path, "its name does not fit the layout"))
                 if row is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -83,6 +84,27 @@ def test_imports_again_with_a_corrected_layout(camera, stream, tmp_path, put, se
     answer = run("import_archive", camera.pk, tmp_path / "old", "--layout", "%Y%m%d-%H%M%SZ")
     assert (answer["indexed"], answer["removed"]) == (1, 1)
     assert Segment.objects.get().begin.hour == 9
+
+
+def test_imports_again_with_a_corrected_zone(camera, stream, tmp_path, put, settings):
+    for name in ("20260314-092600", "20260314-092602", "20260314-092700"):
+        put(tmp_path / "old" / f"{name}.mp4")
+    command = ("import_archive", camera.pk, tmp_path / "old", "--layout", "%Y%m%d-%H%M%S")
+    run(*command)
+    settings.TIME_ZONE = "Europe/Berlin"
+    answer = run(*command)
+    assert (answer["changed"], answer["unchanged"], answer["zone"]) == (3, 0, "Europe/Berlin")
+    assert (answer["begin"], answer["duration"]) == ("2026-03-14T08:26:00.000000Z", 6.0)
+    answer = run(*command)
+    assert (answer["changed"], answer["unchanged"]) == (0, 3)
+
+
+def test_a_watched_folder_follows_a_corrected_zone(camera, stream, tmp_path, put, settings):
+    put(tmp_path / "old" / "20260314-092600.mp4")
+    run("import_archive", camera.pk, tmp_path / "old", "--layout", "%Y%m%d-%H%M%S", "--watch")
+    settings.TIME_ZONE = "Europe/Berlin"
+    tasks.scan_watched()
+    assert Segment.objects.get().begin == datetime(2026, 3, 14, 8, 26, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +244,53 @@ def test_a_layout_no_name_fits_changes_nothing_about_a_folder_there_was(camera, 
         run("import_archive", camera.pk, root, "--layout", "frigate")
     folder.refresh_from_db()
     assert (folder.layout, folder.is_watched) == (LAYOUT, False)
+
+
+@pytest.mark.parametrize("layout", ["frigate", "%Y%m%dT%H%M%S.%fZ-<camera>.mp4"])
+def test_a_layout_no_name_fits_leaves_what_is_indexed_and_is_no_success(
+    camera, stream, root, layout
+):
+    run("import_archive", camera.pk, root, "--layout", LAYOUT)
+    with pytest.raises(CommandError, match="No file's name fits the layout"):
+        run("import_archive", camera.pk, root, "--layout", layout)
+    assert ArchiveFolder.objects.get().layout == LAYOUT
+    assert run("import_archive", camera.pk, root, "--layout", LAYOUT)["unchanged"] == 3
+
+
+def test_a_layout_that_fits_some_drops_what_only_the_one_before_could_read(
+    camera, stream, tmp_path, put
+):
+    put(tmp_path / "old" / "20260314-092600.mp4")
+    run("import_archive", camera.pk, tmp_path / "old", "--layout", "%Y%m%d-%H%M%S")
+    put(tmp_path / "old" / "20260314-092700Z.mp4")
+    answer = run("import_archive", camera.pk, tmp_path / "old", "--layout", "%Y%m%d-%H%M%SZ")
+    assert (answer["indexed"], answer["removed"], answer["skipped_count"]) == (1, 1, 1)
+    assert Segment.objects.get().path == "20260314-092700Z.mp4"
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_camera_that_is_not_there_is_refused_with_those_that_are(
+    camera, stream, tmp_path, put, is_known
+):
+    for name in ("gate", "porch"):
+        put(tmp_path / "rec" / "2026-03-14" / "09" / name / "26.00.mp4")
+    if is_known:
+        run("import_archive", camera.pk, tmp_path / "rec", "--layout", "frigate camera=gate")
+    with pytest.raises(CommandError, match="after camera= one of: gate, porch"):
+        run("import_archive", camera.pk, tmp_path / "rec", "--layout", "frigate camera=gatte")
+    assert [folder.layout for folder in ArchiveFolder.objects.all()] == (
+        ["frigate camera=gate"] if is_known else []
+    )
+    assert Segment.objects.count() == int(is_known)
+
+
+def test_refuses_a_folder_none_of_whose_files_can_be_used(camera, stream, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "20260314-092600.mp4").write_text("no film")
+    os.utime(tmp_path / "old" / "20260314-092600.mp4", (0, 0))
+    with pytest.raises(CommandError, match=r'None of the files .*\(1\)\. Of "20260314-092600.mp4"'):
+        run("import_archive", camera.pk, tmp_path / "old", "--layout", "%Y%m%d-%H%M%S")
+    assert ArchiveFolder.objects.count() == 0
 
 
 def test_imports_an_empty_folder_to_be_filled_later(camera, stream, tmp_path):

@@ -425,6 +425,8 @@ def test_indexes_one_closed_file(folder, root, put):
 
 
 def test_indexes_one_file_at_the_instant_it_is_told(folder, root, put):
+    folder.is_own = True
+    folder.save()
     put(root / "000001.mp4")
     told = BEGIN + timedelta(hours=1)
     segment = index_file(folder, "000001.mp4", begin=told)

@@ -61,7 +61,7 @@ class Command(BaseCommand):
         if check.problem:
             self.stdout.write(f"  {check.problem}")
         self.name("row without a file", check.gone)
-        self.name("file changed since it was indexed", check.changed)
+        self.name("name read otherwise or file changed since it was indexed", check.changed)
         self.name("file not indexed", check.unindexed)
         self.name("index of a segment that has no row", check.sidecars)
         self.name("of no use", [f"{file.path}: {file.reason}" for file in check.unusable])

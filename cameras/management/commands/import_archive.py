@@ -22,6 +22,7 @@ from cameras.models import ArchiveFolder, Camera, Stream
 
 LONGEST_PATH = 1000
 LONGEST_LAYOUT = 255
+MOST_STRANGERS = 20
 
 
 class Command(BaseCommand):
@@ -57,14 +58,14 @@ class Command(BaseCommand):
         folder.stream = choose_stream(camera, options["stream"])
         refuse_overlap(folder.stream, path)
         folder, is_new = keep_folder(folder)
-        kept_layout = folder.layout
-        report = scan_settled(folder, full=relabel(folder, options["layout"]))
-        refusal = report.problem or explain_misfit(options["layout"], report.misfit)
+        is_other_layout = relabel(folder, options["layout"])
+        report = scan_settled(folder, full=is_other_layout)
+        refusal = report.problem or explain_useless(report)
+        if is_new or is_other_layout or not report.removed:
+            refusal = refusal or explain_misfit(options["layout"], report)
         if refusal:
             if is_new:
                 folder.delete()
-            else:
-                ArchiveFolder.objects.filter(pk=folder.pk).update(layout=kept_layout)
             raise CommandError(f"DIR: {refusal}")
         if options["watch"]:
             ArchiveFolder.objects.filter(pk=folder.pk).update(is_watched=True)
@@ -164,12 +165,27 @@ def scan_settled(folder: ArchiveFolder, *, full: bool) -> ScanReport:
     return again
 
 
-def explain_misfit(layout: str, example: str) -> str:
-    """Say that no name fits *layout*, and what there is to choose; nothing without an *example*."""
-    if not example:
+def explain_useless(report: ScanReport) -> str:
+    """Say that files whose names fit were found and not one can be used; nothing if one can."""
+    is_of_use = report.indexed or report.changed or report.unchanged or report.pending
+    if is_of_use or report.misfit or not report.skipped:
         return ""
+    one = report.skipped[-1]
+    return (
+        f"None of the files found can be used ({len(report.skipped)}). "
+        f"Of {json.dumps(one.path)}: {one.reason}. Name a folder of recordings that can be played."
+    )
+
+
+def explain_misfit(layout: str, report: ScanReport) -> str:
+    """Say that no name fits *layout* or its camera, and what to choose; nothing where one does."""
+    if not report.misfit:
+        return ""
+    if report.strangers:
+        some = ", ".join(sorted(report.strangers)[:MOST_STRANGERS])
+        return f"There is no file of the camera in {layout}; write after camera= one of: {some}."
     choices = ", ".join(f"{name} ({pattern})" for name, pattern in PRESETS.items())
     return (
-        f"No file's name fits the layout {layout}; one found is {json.dumps(example)}. "
+        f"No file's name fits the layout {layout}; one found is {json.dumps(report.misfit)}. "
         f"Choose with --layout: {choices} or a pattern such as %Y-%m-%d/%H-%M-%S.mp4."
     )
