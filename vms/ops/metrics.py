@@ -1,5 +1,7 @@
 """What `/metrics` tells Prometheus: figures of the whole installation, read from its database.
 
+Sockets are counted by who has them, in the cache all processes share.
+
 Counts of what workers did are of the last hour and not since some process started: workers come
 and go, and any web process gives the same answer.
 """
@@ -18,7 +20,9 @@ from prometheus_client.registry import Collector
 
 from cameras.models import Segment, Stream
 from exports.models import ExportJob
+from vms.api.broadcast import BROKER_ERRORS
 from vms.ops.folders import free_bytes
+from vms.push.census import count_sockets
 from vms.push.models import Event
 from vms.webhooks.models import Delivery
 
@@ -48,6 +52,7 @@ class Figures(Collector):
         yield from finished(now)
         yield from files()
         yield from waiting(now)
+        yield from sockets()
         yield from archive(now)
         yield from folders()
 
@@ -137,6 +142,19 @@ def waiting(now: datetime) -> Family:
         "Webhook messages that are not delivered yet.",
         Delivery.objects.filter(state=Delivery.State.PENDING).count(),
     )
+
+
+def sockets() -> Family:
+    try:
+        counted = count_sockets()
+    except BROKER_ERRORS:
+        return  # a figure that is missing says so
+    family = GaugeMetricFamily(
+        "vms_sockets", "Open sockets of clients that have said who they are.", labels=("kind",)
+    )
+    for kind, count in counted.items():
+        family.add_metric((kind,), count)
+    yield family
 
 
 def archive(now: datetime) -> Family:

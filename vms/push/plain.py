@@ -55,6 +55,8 @@ class PlainConsumer(PushSocket):
     socket ends over it a close follows, see PLAIN_CODES; 1012 means come back and resume.
     """
 
+    kind = "plain"
+
     def __init__(self) -> None:
         super().__init__()
         self.session: Session | None = None

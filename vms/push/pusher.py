@@ -62,6 +62,8 @@ class PusherConsumer(PushSocket):
     A socket that came with nothing and subscribes to nothing is closed after ANONYMOUS_SECONDS.
     """
 
+    kind = "pusher"
+
     def __init__(self) -> None:
         super().__init__()
         number = secrets.randbelow

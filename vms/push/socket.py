@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from channels.db import database_sync_to_async
@@ -40,6 +40,8 @@ class PushSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # the library ha
     """
 
     groups: list[str]
+    # As `/metrics` counts it.
+    kind: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,10 +13,13 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import structlog
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from django.utils import timezone
 
+from vms.api.broadcast import BROKER_ERRORS
+from vms.push.census import Place
 from vms.push.feed import last_numbers
 from vms.push.sessions import live_among
 
@@ -28,7 +31,9 @@ log = structlog.get_logger(__name__)
 
 
 class Watched(Protocol):
-    """A socket as the watch sees it."""
+    """A socket as the watch sees it; *kind* is one of `census.KINDS`."""
+
+    kind: str
 
     def session_ids(self) -> set[str]:
         """Name the sessions it lives on."""
@@ -55,6 +60,8 @@ class Watch:
         self.asked: set[str] = set()
         self.answer: asyncio.Task[set[str]] | None = None
         self.asking = asyncio.Lock()
+        self.place = Place()
+        self.counting: asyncio.Task[None] | None = None
 
     def add(self, socket: Watched) -> None:
         self.sockets.add(socket)
@@ -84,6 +91,8 @@ class Watch:
             socket.mind_silence(now)
         await self.end_sessions()
         if self.looks % LOOKS_BETWEEN_READS == 0:
+            if self.counting is None or self.counting.done():  # a broker may take its time
+                self.counting = asyncio.create_task(self.count())
             await self.find_missed()
 
     async def end_sessions(self) -> None:
@@ -101,6 +110,15 @@ class Watch:
             is_behind = any(last.get(user, 0) > number for user, number in sent.items())
             if is_behind and socket in self.sockets:
                 socket.start(socket.catch_up(last))
+
+    async def count(self) -> None:
+        """Write down how many sockets there are; without a broker nobody asks."""
+        kinds = [socket.kind for socket in self.sockets]
+        try:
+            # In a thread of its own: those of the database wait for nothing else.
+            await sync_to_async(self.place.write, thread_sensitive=False)(kinds)
+        except BROKER_ERRORS as error:
+            log.debug("sockets not counted", reason=type(error).__name__)
 
     async def live(self, session_ids: set[str]) -> set[str]:
         """Return the live ones among these and those that others ask about at this moment.
