@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 
 from cameras.models import Stream
-from cameras.sources import BadSource, check_source_url, shown_url
+from cameras.sources import BadSource, shown_url
+from cameras.typed_addresses import check_typed_url
 
 WRITE_AGAIN = "Write the address again; it is not repeated here, because it holds a password."
 
@@ -48,7 +49,7 @@ class StreamForm(forms.ModelForm):
         if url == shown_url(self.stored_url):
             return self.stored_url
         try:
-            check_source_url(url)
+            check_typed_url(url)
         except BadSource as error:
             raise forms.ValidationError(str(error)) from error
         return url

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from rest_framework import serializers
 
 from vms.api.errors import dotted_errors
+from vms.api.words import JSON_NAMES
 
 INVALID = "The given data was invalid."
 
@@ -197,3 +199,35 @@ def test_answers_errors_of_django_in_json(stranger, kind, what, status):
 def test_answers_an_unknown_host_in_json(stranger):
     answer = stranger.get("/api/v1/users", headers={"host": "evil.example"})
     assert (answer.status_code, answer.json()) == (400, {"message": "The request cannot be read."})
+
+
+class Order(serializers.Serializer):
+    ids = serializers.ListField(child=serializers.IntegerField(), required=False)
+    notes = serializers.DictField(required=False)
+
+
+class Wall(serializers.Serializer):
+    cameras = Order(many=True)
+
+
+@pytest.mark.parametrize(
+    ("serializer", "body", "errors"),
+    [
+        (Order, {"ids": "1"}, {"ids": ["Expected a list but got a string."]}),
+        (Order, {"ids": {}}, {"ids": ["Expected a list but got an object."]}),
+        (Order, {"ids": 1.5}, {"ids": ["Expected a list but got a number."]}),
+        (Order, {"notes": True}, {"notes": ["Expected an object but got true or false."]}),
+        (Order, [], {"non_field_errors": ["Expected an object but got a list."]}),
+        (Wall, {"cameras": 1}, {"cameras": ["Expected a list but got a number."]}),
+        (Wall, {"cameras": ["x"]}, {"cameras.0": ["Expected an object but got a string."]}),
+    ],
+)
+def test_names_types_as_json_does(serializer, body, errors):
+    asked = serializer(data=body)
+    assert not asked.is_valid()
+    assert dotted_errors(asked.errors) == errors
+
+
+def test_knows_every_type_json_has():
+    read = json.loads('["", 1, 1.5, true, [], {}, null]')
+    assert {type(value).__name__ for value in read} == set(JSON_NAMES)

@@ -134,6 +134,22 @@ def test_adds_a_stream(pages, camera):
     assert Stream.objects.get().url == "demo:"
 
 
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("demo:?fps=0", "a number from 1 to 60"),
+        ("demo:?colour=red", "options size, fps, gop, sound and tint"),
+        ("demo:size=640x360", "options of a demo camera after a ?"),
+    ],
+)
+def test_refuses_options_a_demo_camera_has_not(pages, camera, url, says):
+    data = {"camera": camera.pk, "type": "low", "url": url, "is_enabled": "on", "status": ""}
+    answer = pages.post(reverse("admin:cameras_stream_add"), data)
+    assert answer.status_code == 200
+    assert says in answer.content.decode()
+    assert Stream.objects.count() == 0
+
+
 def test_segments_can_be_looked_at_but_not_written(pages, folder, add_segment):
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     segment = add_segment(folder, begin, begin + timedelta(seconds=1))

@@ -10,10 +10,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cameras.demo.camera import DemoCamera, read_encoding
+from cameras.demo.camera import DemoCamera
 from cameras.demo.encoding import Encoding
 from cameras.demo.footage import RenderFailed, render_footage
 from cameras.demo.numbers import read_number
+from cameras.demo.options import read_encoding
 from cameras.demo.picture import Picture, frame_instant, frame_number
 from cameras.sources import BadSource
 from tests.footage import BEGIN, Footage, begin_of, decode_beeps, decode_numbers

@@ -18,6 +18,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from vms.api.middleware import request_id_of
+from vms.api.words import in_json_words
 
 logger = structlog.get_logger(__name__)
 
@@ -157,7 +158,7 @@ def collect_errors(detail: Any, key: str, errors: dict[str, list[str]]) -> None:
             nested = isinstance(inner, Mapping | list | tuple)
             collect_errors(inner, join(key, index) if nested else key, errors)
     else:
-        errors.setdefault(key or whole, []).append(str(detail))
+        errors.setdefault(key or whole, []).append(in_json_words(str(detail)))
 
 
 def join(key: str, name: object) -> str:

@@ -25,7 +25,10 @@ from vms.api.dates import parse_zoned_time, wire_timestamp
 PURPOSE = b"vms license 1\n"
 MOST_BYTES = 65_536
 UNREADABLE = "The license cannot be read."
-NO_KEY = "The license cannot be verified: the server has no key for it."
+NO_KEY = (
+    "The license cannot be verified: the server has no key for it. Set VMS_LICENSE_PUBLIC_KEY to "
+    "the key of who gave out the license."
+)
 FORGED = "The signature of the license is not valid."
 MALFORMED = "The license does not say holder, valid_until and max_cameras as it has to."
 
@@ -52,7 +55,7 @@ class License:
         """Say that there are more *cameras* than the license allows, None when there are not."""
         if cameras <= self.max_cameras:
             return None
-        return f"The license allows {self.max_cameras} cameras; there are {cameras}."
+        return f"There are {cameras} cameras; the license allows {self.max_cameras}."
 
 
 def refusal(now: datetime, count_cameras: Callable[[], int]) -> str | None:

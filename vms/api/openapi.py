@@ -39,7 +39,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 # Words of ours stand in `errors`; where the framework words it, as it does.
 EXAMPLES = {
     **{str(status): {"message": text} for status, text in MESSAGES.items()},
-    "402": {"message": "The license has expired."},
+    "402": {"message": "The license ended on 2026-03-14."},
     "406": {"message": "Could not satisfy the request Accept header."},
     "415": {"message": 'Unsupported media type "text/plain" in request.'},
     "422": {"message": INVALID, "errors": {"ids.1": ["What is wrong with it."]}},

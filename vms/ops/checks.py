@@ -20,8 +20,8 @@ from vms.ops.folders import folder_problem
 
 TAG = "vms"
 LICENSE_CURE = (
-    "The Admin API answers 402. Renew or correct the file of VMS_LICENSE_FILE and "
-    "VMS_LICENSE_PUBLIC_KEY; see docs/operations.md."
+    "The Admin API answers 402. Renew the file that VMS_LICENSE_FILE names, correct "
+    "VMS_LICENSE_PUBLIC_KEY, or unset VMS_LICENSE_FILE; see docs/operations.md."
 )
 HTTPS_PROXY_MISSING = (
     "VMS_PUBLIC_URL is https but VMS_TRUSTED_PROXIES is empty: every request would count as plain "

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
-from cameras.demo.camera import read_encoding
 from cameras.models import Camera, CameraAccess, Stream
-from cameras.sources import BadSource, check_source_url
+from cameras.sources import BadSource
+from cameras.typed_addresses import check_typed_url
 from vms.accounts.models import User
 
 LONGEST_NAME = 255
@@ -94,9 +94,7 @@ def wanted_streams(options: dict[str, Any]) -> dict[str, str]:
     urls = {kind: options[kind].strip() for kind in Stream.Type.values if options[kind] is not None}
     for kind, url in urls.items():
         try:
-            check_source_url(url)
-            if url.startswith("demo:"):
-                read_encoding(url)
+            check_typed_url(url)
         except BadSource as error:
             raise CommandError(f"--{kind}: {error}") from error
     return urls or {Stream.Type.HIGH.value: ""}

@@ -17,8 +17,8 @@ from django.conf import settings
 from cameras.archive.filing import own_folder
 from cameras.archive.index import covered
 from cameras.archive.single import index_file
-from cameras.demo.camera import read_encoding
 from cameras.demo.footage import RenderFailed, render_footage
+from cameras.demo.options import read_encoding
 from cameras.demo.picture import frame_instant, frame_number
 from cameras.models import Camera, CameraAccess, Segment, Stream
 from cameras.timeline import Interval, find_gaps

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-from cameras.demo.camera import read_encoding
+from cameras.demo.options import read_encoding
 from cameras.models import Camera
 from cameras.timeline import Interval
 from vms.ops.demo.client import ApiClient

@@ -22,6 +22,7 @@ from django.utils import timezone
 from cameras.models import Camera
 from vms.api.dates import parse_zoned_time, wire_timestamp
 from vms.api.license import BadLicense, License, installed, issue, refusal, shown_key
+from vms.ops.checks import LICENSE_CURE
 
 
 class Command(BaseCommand):
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         try:
             license_ = installed()
         except BadLicense as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(f"{error} {LICENSE_CURE}") from error
         if license_ is None:
             self.stdout.write("No license is installed: the server is open.")
             return
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         self.stdout.write(f"valid until  {wire_timestamp(license_.valid_until)}")
         self.stdout.write(f"cameras      {Camera.objects.count()} of {license_.max_cameras}")
         reason = refusal(now, Camera.objects.count)
-        self.stdout.write(reason or "The license holds.")
+        self.stdout.write(f"{reason} {LICENSE_CURE}" if reason else "The license holds.")
         if reason:
             sys.exit(1)
 
