@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cameras.access import blocked_ids, visible_cameras
@@ -32,6 +33,23 @@ LEAST_TTL, DEFAULT_TTL, MOST_TTL = 1, 300, 86_400
 ANY_STREAM = "camera"
 
 
+@extend_schema_field(
+    {
+        "type": ["integer", "string"],
+        "minimum": LEAST_TTL,
+        "maximum": MOST_TTL,
+        "pattern": "^[0-9]{1,5}$",
+    }
+)
+class TtlField(serializers.IntegerField):
+    """How many seconds a link is to work, as a number or as a text of digits."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            default=DEFAULT_TTL, min_value=LEAST_TTL, max_value=MOST_TTL, help_text="seconds"
+        )
+
+
 class CameraArchiveSerializer(serializers.Serializer):
     """One interval of one camera's archive."""
 
@@ -49,9 +67,7 @@ class ArchiveLinksSerializer(serializers.Serializer):
     """The body of a request for links to the archive."""
 
     cameras = CameraArchiveSerializer(many=True, allow_empty=False)
-    ttl = serializers.IntegerField(
-        default=DEFAULT_TTL, min_value=LEAST_TTL, max_value=MOST_TTL, help_text="seconds"
-    )
+    ttl = TtlField()
 
     def get_fields(self) -> dict[str, Any]:
         # `source` is a property of DRF fields.

@@ -55,7 +55,7 @@ LINK = {
     "at": "2023-03-10T10:20:00.000000Z",
     "move_to": None,
 }
-ANSWER = [{"url": "https://vms.example/preview/WzEs.c2ln/preview.jpg", **LINK}]
+ANSWER = {"url": "https://vms.example/preview/WzEs.c2ln/preview.jpg", **LINK}
 ONE = {
     "preview": "https://vms.example/preview/WzEs.c2ln/preview.mp4",
     "is_need_token": False,

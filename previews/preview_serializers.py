@@ -16,9 +16,7 @@ from cameras.models import Camera, Stream
 from downloads.serializers import BLOCKED_CAMERA, UNKNOWN_CAMERA, Errors, WordField, refuse
 from previews.archive_serializers import (
     ANY_STREAM,
-    DEFAULT_TTL,
-    LEAST_TTL,
-    MOST_TTL,
+    TtlField,
     blocked_uuids,
     refuse_too_many,
 )
@@ -44,9 +42,7 @@ class CameraPreviewSerializer(serializers.Serializer):
 class FormSerializer(serializers.Serializer):
     """What every request for links may say."""
 
-    ttl = serializers.IntegerField(
-        default=DEFAULT_TTL, min_value=LEAST_TTL, max_value=MOST_TTL, help_text="seconds"
-    )
+    ttl = TtlField()
 
     def get_fields(self) -> dict[str, Any]:
         # `source` is a word of DRF, so it cannot be a class attribute.

@@ -220,6 +220,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vms.api.openapi.declare_common_answers",
+        "vms.api.examples.show_examples",
         "exports.psim.openapi.describe_calls",
     ],
     # One set of words, two names of fields; the schema wants one name for the set.

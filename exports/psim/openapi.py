@@ -9,8 +9,9 @@ from typing import Any
 
 from django.conf import settings
 
-from exports.psim.answers import State
+from exports.psim.answers import State, refused_order, refused_task
 from exports.psim.bodies import FORMATS
+from vms.api.errors import MESSAGES
 from vms.api.openapi import REQUEST_ID, complete
 from vms.api.openapi import refusal as common
 
@@ -90,6 +91,17 @@ MEANINGS = {
     "429": "Too many tries, too many files in progress, or the server has all the work it takes",
     "503": "The storage is away",
 }
+# What stands in `ErrorMessage` of such a refusal, for example.
+WORDS = {
+    "400": "To must be after From.",
+    "401": "Sign in with login and password, or with a token that is good.",
+    "403": "Access to this camera is blocked.",
+    "404": "There is no such camera.",
+    "405": 'Method "PUT" not allowed.',
+    "409": MESSAGES[409],
+    "429": "Too many attempts; try again in 12 seconds.",
+    "503": "The storage is away for the moment; try again later.",
+}
 RETRY_AFTER: Schema = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}}}
 HEADERS: dict[str, Schema] = {
     "401": {"WWW-Authenticate": {"schema": TEXT}},
@@ -126,7 +138,8 @@ def describe_calls(result: Schema, generator: Any, **_others: Any) -> Schema:
 def calls() -> Schema:
     task = parameter("archivetaskid", {"type": "string", "format": "uuid"}, is_required=True)
     seconds = parameter("expires_in", {"type": "integer", "minimum": 0}, is_required=False)
-    order = {"required": True, "content": json_of("PsimOrder")}
+    order: Schema = {"required": True, "content": json_of("PsimOrder")}
+    order["content"]["application/json"]["example"] = ORDER["example"]
     return {
         "/createarchivetask": {
             "post": call("Order a file", "PsimTask", [400, 401, 403, 404, 405, 409, 429])
@@ -186,9 +199,20 @@ def answered(status: str, schema: str) -> Schema:
         "headers": headers,
         "content": json_of(schema),
     }
-    if status == "200":
-        found["content"]["application/json"]["example"] = EXAMPLES[schema]
+    found["content"]["application/json"]["example"] = (
+        EXAMPLES[schema] if status == "200" else refused(status, schema)
+    )
     return found
+
+
+def refused(status: str, schema: str) -> Schema:
+    """Show how a call is refused."""
+    words = WORDS[status]
+    return (
+        refused_order(words, EXAMPLES[schema])
+        if schema == "PsimTask"
+        else refused_task(words, None)
+    )
 
 
 def json_of(schema: str) -> Schema:
