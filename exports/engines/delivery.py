@@ -1,4 +1,4 @@
-"""Turning a header and ranges into a file: copied by the kernel, hashed on the way."""
+"""Turning a header and ranges into a file: read, written and hashed on the way."""
 
 from __future__ import annotations
 
@@ -36,33 +36,20 @@ def kernel_copy(source: int, output: int, at: int, count: int) -> int:
     return os.copy_file_range(source, output, count, offset_src=at)
 
 
-def send_copy(source: int, output: int, at: int, count: int) -> int:
-    return os.sendfile(output, source, at, count)
-
-
-def plain_copy(source: int, output: int, at: int, count: int) -> int:
-    block = os.pread(source, min(count, HASH_STEP), at)
-    write_all(output, block)
-    return len(block)
-
-
-# By what they cost; the last works everywhere.
-WAYS: tuple[Copier, ...] = (kernel_copy, send_copy, plain_copy)
-
-
 def write_copy(
     spliced: SplicedFile,
     locate: Locate,
     target: Path,
     tick: Tick,
     *,
-    ways: Sequence[Copier] = WAYS,
+    ways: Sequence[Copier] | None = None,
 ) -> Hasher:
     """Write the file *spliced* describes and return what makes its SHA-256: to be closed.
 
-    The segments are opened, or at least looked at, before anything is written. The hash is taken
-    from the pages just written while the next ones are copied. *tick* hears the share written
-    several times a second; *ways* are tried in order, one that cannot is not tried again.
+    The segments are opened, or at least looked at, before anything is written. The bytes go
+    through our memory, where the hash is taken while the next ones are copied. *tick* hears the
+    share written several times a second. *ways* of the kernel are tried before that, in order, and
+    one that cannot is not tried again; by default where it may share blocks instead of copying.
 
     Raises:
         SegmentChanged: a segment went away, or is not the file that was planned with.
@@ -72,32 +59,33 @@ def write_copy(
         sources = stack.enter_context(Sources(spliced, locate))
         output = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         stack.callback(os.close, output)
-        if not lies_alike(spliced):
+        is_shared = lies_alike(spliced)
+        if not is_shared:
             # Room that was asked for stays taken where blocks are shared (btrfs).
             reserve(output, spliced.size)
+        if ways is None:
+            ways = [kernel_copy] if is_shared else []
         hasher = Hasher(output, spliced.size).start()
         with ExitStack() as broken_off:
             broken_off.callback(hasher.close)
-            progress = Progress(spliced.size, hasher, tick)
-            write_all(output, spliced.header)
+            progress = Progress(spliced.size, tick)
+            carrier = Carrier(output, hasher, progress.tell)
+            carrier.write(spliced.header)
             progress.moved(len(spliced.header))
-            for count in copy_parts(spliced, sources, output, ways):
+            for count in copy_parts(spliced, sources, Pace(ways, carrier)):
                 progress.moved(count)
-            hasher.reached(spliced.size)
+            carrier.flush()
             tick(1.0)
             broken_off.pop_all()
         return hasher
 
 
-def copy_parts(
-    spliced: SplicedFile, sources: Sources, output: int, ways: Sequence[Copier]
-) -> Iterator[int]:
+def copy_parts(spliced: SplicedFile, sources: Sources, pace: Pace) -> Iterator[int]:
     """Copy part after part; yields the bytes of every step."""
-    pace = Pace(ways)
     at = len(spliced.header)
     for part, following in zip(spliced.ranges, [*spliced.ranges[1:], None], strict=True):
         if isinstance(part, Blob):
-            write_all(output, part.data)
+            pace.carrier.write(part.data)
             at += part.length
             yield part.length
             continue
@@ -105,7 +93,7 @@ def copy_parts(
         done = 0
         while done < part.length:
             left = step_to_edge(part.offset + done, at, part.length - done)
-            count = pace.copy(source, output, part.offset + done, left)
+            count = pace.copy(source, part.offset + done, left)
             if count == 0:
                 raise changed(spliced, part.segment)
             done, at = done + count, at + count
@@ -131,64 +119,120 @@ def reserve(output: int, size: int) -> None:
             raise OSError(number, os.strerror(number))
 
 
-def write_all(output: int, data: bytes) -> None:
-    with memoryview(data) as view:
+class Carrier:
+    """Writes a file through blocks of memory that are hashed next.
+
+    What is read is written while it is in the processor's cache; `filled` counts the bytes of the
+    block that are read, `sent` those of them that are written, `written` those of the file.
+    """
+
+    def __init__(self, output: int, hasher: Hasher, tick: Callable[[], None]) -> None:
+        self.output = output
+        self.hasher = hasher
+        self.tick = tick
+        self.written = 0
+        self.block: bytearray | None = None
+        self.filled = 0
+        self.sent = 0
+
+    def copy(self, source: int, at: int, count: int) -> int:
+        """Copy some of the *count* bytes at *at*; returns how many, 0 when there are none."""
+        if self.block is None:
+            self.block = self.hasher.block(self.tick)
+        room = HASH_STEP - (self.filled - self.sent)
+        with memoryview(self.block) as view:
+            found = os.preadv(source, [view[self.filled :][: min(count, room)]], at)
+        self.filled += found
+        if self.filled == len(self.block):
+            self.flush()
+        elif found == room:
+            self.send()
+        return found
+
+    def write(self, data: bytes) -> None:
+        self.flush()
+        self.write_all(data)
+        self.hasher.hand(data)
+
+    def send(self) -> None:
+        """Write what is read."""
+        if self.block is not None:
+            with memoryview(self.block) as view:
+                self.write_all(view[self.sent : self.filled])
+            self.sent = self.filled
+
+    def flush(self) -> None:
+        """Write what is read and have it hashed."""
+        self.send()
+        if self.block is not None and self.filled:
+            self.hasher.hand(memoryview(self.block)[: self.filled], self.block)
+            self.block, self.filled, self.sent = None, 0, 0
+
+    def write_all(self, data: memoryview | bytes) -> None:
         done = 0
-        while done < len(view):
-            done += os.write(output, view[done : done + STEP])
+        with memoryview(data) as view:
+            while done < len(view):
+                done += os.write(self.output, view[done : done + STEP])
+        self.written += done
+
+    def copied(self, count: int) -> None:
+        """Take note of what the kernel copied by itself."""
+        self.written += count
+        self.hasher.reached(self.written)
 
 
 class Pace:
     """Copies by the best way that works here, as much at once as takes a moment."""
 
-    def __init__(self, ways: Sequence[Copier]) -> None:
+    def __init__(self, ways: Sequence[Copier], carrier: Carrier) -> None:
         self.ways = list(ways)
+        self.carrier = carrier
         self.step = FIRST_STEP
 
-    def copy(self, source: int, output: int, at: int, left: int) -> int:
-        """Copy some of *left*; returns how much, 0 when no way finds anything there."""
+    def copy(self, source: int, at: int, left: int) -> int:
+        """Copy some of *left*; returns how much, 0 when nothing is found there."""
         count = min(left, self.step)
         begun_at = time.monotonic()
-        copied = self.try_ways(source, output, at, count)
+        copied = self.try_ways(source, at, count) or self.carrier.copy(source, at, count)
         seconds = time.monotonic() - begun_at
         if seconds > SLOW_SECONDS:
             self.step = max(LEAST_STEP, self.step // 4)
-        elif seconds < QUICK_SECONDS and count == self.step:
+        elif seconds < QUICK_SECONDS and copied == self.step:
             self.step = min(STEP, self.step * 2)
         return copied
 
-    def try_ways(self, source: int, output: int, at: int, count: int) -> int:
+    def try_ways(self, source: int, at: int, count: int) -> int:
         """Copy by the first way that can; some file systems say 0 instead of that they cannot."""
-        while True:
-            last = len(self.ways) == 1
+        while self.ways:
+            self.carrier.flush()
             try:
-                copied = self.ways[0](source, output, at, count)
+                copied = self.ways[0](source, self.carrier.output, at, count)
             except OSError as error:
-                if error.errno not in NOT_HERE or last:
+                if error.errno not in NOT_HERE:
                     raise
                 copied = 0
-            if copied or last:
+            if copied:
+                self.carrier.copied(copied)
                 return copied
             del self.ways[0]
+        return 0
 
 
 class Progress:
     """Passes on how much is written, no more often than somebody can use it."""
 
-    def __init__(self, size: int, hasher: Hasher, tick: Tick) -> None:
+    def __init__(self, size: int, tick: Tick) -> None:
         self.size = size
-        self.hasher = hasher
         self.tick = tick
         self.written = 0
-        self.passed_on = 0
         self.ticked_at = 0.0
 
     def moved(self, count: int) -> None:
         self.written += count
-        if self.written - self.passed_on >= HASH_STEP:
-            self.passed_on = self.written
-            self.hasher.reached(self.written)
         now = time.monotonic()
         if now - self.ticked_at >= BEAT_SECONDS:
             self.ticked_at = now
-            self.tick(self.written / self.size)
+            self.tell()
+
+    def tell(self) -> None:
+        self.tick(self.written / self.size)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from cameras.timeline import Interval
 from exports.cutting import SegmentMedia
 from exports.engines import delivery, sources
-from exports.engines.delivery import WAYS, kernel_copy, plain_copy, send_copy, write_copy
-from exports.engines.hashing import Hasher
+from exports.engines.delivery import kernel_copy, write_copy
+from exports.engines.hashing import BLOCK as HASHED
+from exports.engines.hashing import MOST_BLOCKS, Hasher
 from exports.engines.pins import FOLDER, Pins
 from exports.engines.reflink import BLOCK, padding_before, step_to_edge
 from exports.engines.splice import SpliceEngine, splice
@@ -64,11 +65,11 @@ def test_copies_header_ranges_and_own_bytes(spliced, paths, tmp_path):
     assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
 
 
-@pytest.mark.parametrize("way", [kernel_copy, send_copy, plain_copy])
-def test_copies_the_same_bytes_whatever_the_kernel_can_do(spliced, paths, tmp_path, way):
+@pytest.mark.parametrize("ways", [[kernel_copy], []])
+def test_copies_the_same_bytes_whatever_the_kernel_can_do(spliced, paths, tmp_path, ways):
     target = tmp_path / "export.mp4"
 
-    sha256 = write_copy(spliced, paths.__getitem__, target, silent, ways=[way]).finish(quiet)
+    sha256 = write_copy(spliced, paths.__getitem__, target, silent, ways=ways).finish(quiet)
 
     assert target.read_bytes() == content_of(spliced, paths)
     assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
@@ -96,13 +97,29 @@ def test_tries_the_next_way_once_and_stays_with_it(spliced, paths, tmp_path):
         return 0
 
     target = tmp_path / "export.mp4"
-    hasher = write_copy(
-        spliced, paths.__getitem__, target, silent, ways=[refusing, empty_handed, plain_copy]
-    )
-    hasher.finish(quiet)
+    ways = [refusing, empty_handed]
+    sha256 = write_copy(spliced, paths.__getitem__, target, silent, ways=ways).finish(quiet)
 
     assert tried == ["refusing", "empty handed"]
     assert target.read_bytes() == content_of(spliced, paths)
+    assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
+
+
+def test_goes_on_by_itself_where_the_kernel_stops(spliced, paths, tmp_path):
+    copied = []
+
+    def tired(source, output, at, count):
+        if len(copied) == 3:
+            raise OSError(errno.EXDEV, "another file system")
+        copied.append(kernel_copy(source, output, at, min(count, 10_000)))
+        return copied[-1]
+
+    target = tmp_path / "export.mp4"
+    sha256 = write_copy(spliced, paths.__getitem__, target, silent, ways=[tired]).finish(quiet)
+
+    assert len(copied) == 3
+    assert target.read_bytes() == content_of(spliced, paths)
+    assert sha256 == hashlib.sha256(content_of(spliced, paths)).hexdigest()
 
 
 def test_gives_up_on_what_no_other_way_would_cure(spliced, paths, tmp_path):
@@ -110,9 +127,7 @@ def test_gives_up_on_what_no_other_way_would_cure(spliced, paths, tmp_path):
         raise OSError(errno.EIO, "a broken disk")
 
     with pytest.raises(OSError, match="a broken disk"):
-        write_copy(
-            spliced, paths.__getitem__, tmp_path / "export", silent, ways=[broken, plain_copy]
-        )
+        write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[broken])
 
 
 @pytest.mark.parametrize("most", [512, 2])
@@ -129,11 +144,13 @@ def test_writes_nothing_when_a_segment_is_not_as_planned(
     assert not (tmp_path / "export.mp4").exists()
 
 
-def after_first_call(harm):
-    """Copy, and do harm once, when the copying has begun."""
+def after_first_call(harm, *, leaves_it=False):
+    """Copy, and do harm once, when the copying has begun; or leave the rest to others then."""
     done = []
 
     def copy(source, output, at, count):
+        if done and leaves_it:
+            return 0
         copied = kernel_copy(source, output, at, min(count, 10_000))
         if not done:
             done.append(harm())
@@ -142,10 +159,13 @@ def after_first_call(harm):
     return copy
 
 
+@pytest.mark.parametrize("leaves_it", [False, True])
 @pytest.mark.parametrize("key", [0, 3])
 @pytest.mark.parametrize("harm", [lambda path: os.truncate(path, 50_000), rewrite, lengthen])
-def test_notices_a_segment_that_changes_while_it_is_copied(spliced, paths, tmp_path, key, harm):
-    copy = after_first_call(lambda: harm(paths[key]))
+def test_notices_a_segment_that_changes_while_it_is_copied(
+    spliced, paths, tmp_path, key, harm, leaves_it
+):
+    copy = after_first_call(lambda: harm(paths[key]), leaves_it=leaves_it)
 
     with pytest.raises(SegmentChanged):
         write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[copy])
@@ -273,6 +293,60 @@ def test_a_file_that_somebody_shortens_is_an_error_and_no_more(tmp_path):
         hasher.finish(quiet)
 
 
+def test_hashes_what_is_handed_over_and_what_is_read_back_in_order(tmp_path):
+    content = noise(9, 3 * MIB)
+    file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    os.write(file, content)
+    hasher = Hasher(file, len(content)).start()
+    os.close(file)
+    hasher.hand(content[:1000])
+    hasher.reached(MIB)
+    for at in range(MIB, len(content), HASHED):
+        block = hasher.block(quiet)
+        block[:] = content[at : at + HASHED]
+        hasher.hand(memoryview(block), block)
+
+    assert hasher.finish(quiet) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_writer_waits_for_the_hasher_when_all_blocks_are_full(tmp_path):
+    """Nothing is hashed before the writer has to wait."""
+    file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    waiting = threading.Event()
+    gate = threading.Event()
+
+    class Slow(Hasher):
+        def hash_all(self):
+            gate.wait()
+            super().hash_all()
+
+    def tick():
+        waiting.set()
+        gate.set()
+
+    hasher = Slow(file, (MOST_BLOCKS + 1) * HASHED).start()
+    os.close(file)
+    for _ in range(MOST_BLOCKS + 1):
+        block = hasher.block(tick)
+        hasher.hand(memoryview(block), block)
+
+    assert waiting.is_set()
+    content = bytes((MOST_BLOCKS + 1) * HASHED)
+    assert hasher.finish(quiet) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_writer_that_waits_hears_what_stopped_the_hasher(tmp_path):
+    file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    hasher = Hasher(file, 100 * MIB).start()
+    os.close(file)
+    hasher.reached(MIB)
+
+    for _ in range(MOST_BLOCKS):
+        hasher.block(quiet)
+    with pytest.raises(OSError, match="before its end"):
+        hasher.block(quiet)
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
 def test_steps_to_where_blocks_can_be_shared(offset, at, left):
     step = step_to_edge(offset, at, left)
@@ -299,12 +373,12 @@ def test_asks_for_pieces_that_can_be_shared_where_a_range_lies_alike(paths, tmp_
     assert (tmp_path / "export").read_bytes() == content_of(spliced, paths)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_copies_from_beyond_4_gib(tmp_path, way):
+@pytest.mark.parametrize("ways", [[kernel_copy], []])
+def test_copies_from_beyond_4_gib(tmp_path, ways):
     paths = {0: sparse(tmp_path / "0.mp4", 6 * GIB, **{f"at_{5 * GIB}": noise(5, MIB)})}
     spliced = describe(paths, [Range(0, 5 * GIB - 3, MIB)])
 
-    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=[way]).finish(quiet)
+    write_copy(spliced, paths.__getitem__, tmp_path / "export", silent, ways=ways).finish(quiet)
 
     content = HEADER + b"\0\0\0" + noise(5, MIB)[:-3]
     assert (tmp_path / "export").read_bytes() == content
