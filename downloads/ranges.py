@@ -1,11 +1,13 @@
-"""Which bytes of a file a request wants (RFC 9110 sections 13 and 14). Pure."""
+"""Which bytes of a file a request is answered with (RFC 9110 sections 13 and 14). Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 ONE_RANGE = re.compile(r"bytes=\s*(\d{0,30})\s*-\s*(\d{0,30})\s*", re.ASCII | re.IGNORECASE)
 
@@ -21,8 +23,41 @@ class ByteRange:
     begin: int
     end: int
 
+    @property
+    def is_empty(self) -> bool:
+        return self.begin == self.end
+
     def content_range(self, size: int) -> str:
         return f"bytes {self.begin}-{self.end - 1}/{size}"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a GET is answered with: its status, the bytes behind it, and headers that say so."""
+
+    status: HTTPStatus
+    part: ByteRange
+    headers: dict[str, str]
+
+
+def choose_part(
+    headers: Mapping[str, str], size: int, etag: str, modified_at: datetime | None
+) -> Chosen:
+    """Choose by the *headers* of a request for a file; *modified_at* as in `may_use_range`."""
+    try:
+        wanted = None
+        if may_use_range(headers.get("If-Range"), etag, modified_at):
+            wanted = parse_range(headers.get("Range"), size)
+    except Unsatisfiable:
+        told = {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
+        return Chosen(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, ByteRange(0, 0), told)
+    if wanted is None:
+        return Chosen(HTTPStatus.OK, ByteRange(0, size), {"Content-Length": str(size)})
+    told = {
+        "Content-Range": wanted.content_range(size),
+        "Content-Length": str(wanted.end - wanted.begin),
+    }
+    return Chosen(HTTPStatus.PARTIAL_CONTENT, wanted, told)
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:

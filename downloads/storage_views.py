@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 
 from downloads.models import Download
 from downloads.naming import content_disposition
-from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, may_use_range, parse_range
+from downloads.ranges import ByteRange, choose_part, matches_etag
 from exports import states
 from exports.engines.containers import CONTAINERS
 from exports.stores.base import LinkAnswer, Opened, StorageAway
@@ -120,26 +120,12 @@ def answer(
     request: HttpRequest, download: Download, file: Opened, headers: dict[str, str]
 ) -> HttpResponseBase:
     """Answer 200 with the whole file, 206 with a part, 416; HEAD gets the headers alone."""
-    size = file.size
-    try:
-        wanted = None
-        if_range = request.headers.get("If-Range")
-        if may_use_range(if_range, headers["ETag"], modified_at(download)):
-            wanted = parse_range(request.headers.get("Range"), size)
-    except Unsatisfiable:
+    chosen = choose_part(request.headers, file.size, headers["ETag"], modified_at(download))
+    told = {**headers, **chosen.headers}
+    if request.method == "HEAD" or chosen.part.is_empty:
         file.close()
-        headers["Content-Range"] = f"bytes */{size}"
-        return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
-    part = wanted or ByteRange(0, size)
-    headers["Content-Length"] = str(part.end - part.begin)
-    status = HTTPStatus.OK
-    if wanted is not None:
-        status = HTTPStatus.PARTIAL_CONTENT
-        headers["Content-Range"] = wanted.content_range(size)
-    if request.method == "HEAD":
-        file.close()
-        return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(read(file, part), status=status, headers=headers)
+        return HttpResponse(status=chosen.status, headers=told)
+    return StreamingHttpResponse(read(file, chosen.part), status=chosen.status, headers=told)
 
 
 async def find(secret: str) -> Download:

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods
 
 from cameras.models import Stream
 from downloads.naming import content_disposition
-from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, parse_range
+from downloads.ranges import choose_part, matches_etag
 from downloads.storage_views import read
 from exports.stores.disk import OpenedOnDisk
 from previews import signing
@@ -151,7 +151,7 @@ def kept(order: Order) -> Result | None:
         return None
     try:
         return load(path)
-    except FileNotFoundError:  # it had to go for others just now
+    except OSError:  # it had to go for others just now
         return None
 
 
@@ -175,7 +175,7 @@ async def rendered(followed: Followed) -> Result:
     try:
         # Just written, so it lies in memory; a thread would cost more than it takes.
         return load(path)
-    except FileNotFoundError as error:
+    except OSError as error:
         raise Busy(1) from error
 
 
@@ -203,25 +203,12 @@ def answer(request: HttpRequest, result: Result, headers: dict[str, str]) -> Htt
     """Answer a picture whole, of a clip the part that is asked for."""
     if isinstance(result, bytes):
         return HttpResponse(result, headers=headers)
-    headers["Accept-Ranges"] = "bytes"
-    try:
-        wanted = None
-        if request.headers.get("If-Range", headers["ETag"]).strip() == headers["ETag"]:
-            wanted = parse_range(request.headers.get("Range"), result.size)
-    except Unsatisfiable:
+    chosen = choose_part(request.headers, result.size, headers["ETag"], None)
+    told = {**headers, **chosen.headers, "Accept-Ranges": "bytes"}
+    if request.method == "HEAD" or chosen.part.is_empty:
         result.close()
-        headers["Content-Range"] = f"bytes */{result.size}"
-        return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
-    part = wanted or ByteRange(0, result.size)
-    headers["Content-Length"] = str(part.end - part.begin)
-    status = HTTPStatus.OK
-    if wanted is not None:
-        status = HTTPStatus.PARTIAL_CONTENT
-        headers["Content-Range"] = wanted.content_range(result.size)
-    if request.method == "HEAD":
-        result.close()
-        return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(read(result, part), status=status, headers=headers)
+        return HttpResponse(status=chosen.status, headers=told)
+    return StreamingHttpResponse(read(result, chosen.part), status=chosen.status, headers=told)
 
 
 def close(result: Result | None) -> None:

@@ -13,7 +13,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import http_date
 
-from downloads.ranges import ByteRange, Unsatisfiable, matches_etag, may_use_range, parse_range
+from downloads.ranges import ByteRange, choose_part, matches_etag
 from exports.errors import SegmentChanged
 from previews.cuts import OpenCut
 
@@ -61,26 +61,16 @@ def answer(
 
     A date in If-Range counts for nothing: footage that is planned anew may end when it did before.
     """
-    recipe, size = cut.recipe, cut.recipe.size
+    recipe = cut.recipe
     told = {**validators(recipe.etag, recipe.end), **headers}
     if matches_etag(request.headers.get("If-None-Match"), recipe.etag):
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=told)
-    try:
-        wanted = None
-        if may_use_range(request.headers.get("If-Range"), recipe.etag, None):
-            wanted = parse_range(request.headers.get("Range"), size)
-    except Unsatisfiable:
-        told["Content-Range"] = f"bytes */{size}"
-        return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=told)
-    part = wanted or ByteRange(0, size)
-    told["Content-Length"] = str(part.end - part.begin)
-    status = HTTPStatus.OK
-    if wanted is not None:
-        status = HTTPStatus.PARTIAL_CONTENT
-        told["Content-Range"] = wanted.content_range(size)
-    if request.method == "HEAD":
-        return HttpResponse(status=status, headers=told)
-    return StreamingHttpResponse(read(cut, part, may_go_on), status=status, headers=told)
+    chosen = choose_part(request.headers, recipe.size, recipe.etag, None)
+    told |= chosen.headers
+    if request.method == "HEAD" or chosen.part.is_empty:
+        return HttpResponse(status=chosen.status, headers=told)
+    blocks = read(cut, chosen.part, may_go_on)
+    return StreamingHttpResponse(blocks, status=chosen.status, headers=told)
 
 
 async def read(cut: OpenCut, part: ByteRange, may_go_on: MayGoOn) -> AsyncIterator[bytes]:
