@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
@@ -25,11 +26,14 @@ from exports.engines.pins import FOLDER, Pins
 from exports.engines.virtual import VirtualFile
 from exports.errors import SegmentChanged
 from exports.terms import HOLD
-from previews.errors import CannotRender
+from previews.errors import Busy, CannotRender
 from previews.preview_orders import told
 from previews.recipes import OWN, BadRecipe, Recipe, read_recipe, virtual_file
-from previews.rendering import Renderers
+from previews.rendering import RETRY_SECONDS, Renderers
+from previews.rendering_once import look_at_error
 from previews.signing import Grant, micros
+
+log = structlog.get_logger(__name__)
 
 JOB = "previews.rendering_cuts:plan_cut"
 WARM = "previews.rendering_cuts:warm"
@@ -84,14 +88,21 @@ async def open_cut(token: str, grant: Grant, stream: Stream) -> OpenCut:
     Raises:
         CannotRender: there is nothing to serve, or not this way. Busy: not now.
     """
-    key = key_of(token)
+    try:
+        return await planned(key_of(token), grant, stream)
+    except OSError as error:
+        log.warning("cut_not_opened", error=str(error))
+        raise Busy(RETRY_SECONDS) from error
+
+
+async def planned(key: str, grant: Grant, stream: Stream) -> OpenCut:
+    """Open what is planned, or plan it; raises as `open_cut`, and OSError for want of room."""
     path = recipe_path(key, grant.expires_at)
     for _ in range(ATTEMPTS):
         recipe = await asyncio.to_thread(load, path)
         if recipe is None:
             arguments = await sync_to_async(described)(grant, stream, path)
-            # One of many who wait may go away; the others still want it.
-            await asyncio.shield(asyncio.wrap_future(planning.start(key, arguments)))
+            await planned_at_last(planning.start(key, arguments))
             recipe = await asyncio.to_thread(load, path)
         if recipe is not None:
             with suppress(SegmentChanged):
@@ -101,6 +112,20 @@ async def open_cut(token: str, grant: Grant, stream: Stream) -> OpenCut:
     raise CannotRender(CHANGED)
 
 
+async def planned_at_last(future: Future[Any]) -> None:
+    """Wait for a planning, which goes on when we do not: others may want it, or we may come again.
+
+    Raises:
+        Busy: it is not done in time, with what waits before it. CannotRender: nothing came of it.
+    """
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(look_at_error)
+    done, _ = await asyncio.wait({waiting}, timeout=PLANNING_SECONDS)
+    if not done:
+        raise Busy(RETRY_SECONDS)
+    waiting.result()
+
+
 def warm() -> None:
     """Have a planner ready before the first client follows a link just made."""
     with suppress(Exception):
@@ -108,7 +133,7 @@ def warm() -> None:
 
 
 def described(grant: Grant, stream: Stream, target: Path) -> dict[str, Any]:
-    """Tell a renderer what to plan: three queries, whatever the length."""
+    """Tell a renderer what to plan: four queries, whatever the length."""
     assert grant.begin is not None  # noqa: S101 - links to the archive have an interval
     assert grant.end is not None  # noqa: S101
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -58,7 +58,8 @@ def make_playlist(plan: ExportPlan) -> Playlist:
     maker = Fragmenter(plan)
     try:
         for part in plan.slices:
-            maker.add(part)
+            if len(part.video):  # else it only lends the sound that reaches over the begin
+                maker.add(part)
     except Malformed as error:
         raise Unspliceable("The tables of a segment contradict each other.") from error
     start = (plan.asked.begin - plan.begin).total_seconds()

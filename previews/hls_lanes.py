@@ -9,6 +9,7 @@ import numpy as np
 
 from exports.clock import NS
 from exports.cutting import Span
+from exports.engines.splice import table_of
 from exports.engines.tracks import TrackBuilder, pushed
 from exports.plan import Slice
 from vms.media.mp4.index import TrackIndex
@@ -31,7 +32,7 @@ class Lane:
 
     def place(self, part: Slice, track: TrackIndex, span: Span) -> Samples:
         """Return samples of a slice at their times; sound that begins before zero is left out."""
-        table = track.table.part(span.first, span.stop)
+        table = table_of(track, span, part.skipped if self.kind == "video" else ())
         move = part.offset_ns - part.origin_ns
         shift = round(move * self.clock / NS) - track.origin
         if track.timescale != self.clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,6 +26,8 @@ PULLED_PICTURE = "previews.rendering_live:pull_picture"
 PULLED_CLIP = "previews.rendering_live:pull_clip"
 # Where the very picture is damaged, one so much later may stand for it.
 NEAR = timedelta(seconds=10)
+# What is decoded for the first moment may begin as much earlier, in other segments.
+LEAD = timedelta(seconds=30)
 # A picture pulled from a camera serves everybody for so long.
 PULLED_SECONDS = 5
 NOTHING = "There is no footage at this time any more; ask for another link."
@@ -51,23 +53,27 @@ class Draft:
     found: tuple[FoundSegment, ...] = ()
 
     def complete(self) -> Order:
-        """Return the order as a renderer needs it: one query."""
+        """Return the order as a renderer needs it: two queries."""
         if not self.found:
             return self.order
         segments = list(told(self.stream, self.found))
         return replace(self.order, arguments={**self.order.arguments, "segments": segments})
 
 
-def told(stream: Stream, found: Iterable[FoundSegment]) -> Iterator[dict[str, Any]]:
-    """Tell of segments as `previews.rendering_segments` reads it."""
-    places = Places(stream)
-    for row in found:
+def told(stream: Stream, found: Sequence[FoundSegment]) -> Iterator[dict[str, Any]]:
+    """Tell of segments, and of those before them, as `previews.rendering_segments` reads it."""
+    if not found:
+        return
+    places, begin = Places(stream), found[0].begin
+    known = {row.id for row in found}
+    for row in [*segments_touching(stream, Interval(begin - LEAD, begin)), *found]:
         with suppress(OutsideFolder):
             yield {
                 "id": row.id,
                 "begin": micros(row.begin),
                 "path": str(places.path_of(row)),
                 "sidecar": str(sidecar_path(row.folder_id, row.path)),
+                "lends": row.id not in known,
             }
 
 

@@ -112,7 +112,7 @@ class Renderers:
 
         Raises:
             CannotRender: there is nothing to show, or the footage brought its process down.
-            Busy: it took too long.
+            Busy: it took too long, or there is no room for the result.
         """
         line = json.dumps({"job": job, "arguments": arguments}).encode() + b"\n"
         try:
@@ -140,6 +140,9 @@ class Renderers:
     def read(self, job: str, answer: dict[str, Any]) -> Any:
         if "refused" in answer:
             raise CannotRender(answer["refused"])
+        if "full" in answer:
+            log.warning("renderer_without_room", job=job, error=answer["full"])
+            raise Busy(RETRY_SECONDS)
         if "broken" in answer:
             log.warning("renderer_failed", job=job, traceback=answer["broken"])
             raise CannotRender(DAMAGED)

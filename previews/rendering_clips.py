@@ -18,10 +18,10 @@ from exports.engines.lanes import Lane
 from exports.engines.splice import can_splice, splice
 from exports.engines.treatment import COPIED, Treatment
 from exports.engines.virtual import VirtualFile
-from exports.errors import CodecChanged, ExportError
+from exports.errors import CodecChanged, ExportError, NoFootage
 from exports.plan import ExportPlan, Slice, make_plan
 from exports.terms import Cut
-from previews.errors import CannotRender
+from previews.errors import CannotRender, is_no_room
 from previews.rendering_segments import Opened, instant
 from vms.media.opening import keep_from_hanging
 
@@ -45,13 +45,18 @@ def render_clip(
     picture was taken, in microseconds}`.
 
     Raises:
-        CannotRender: there is nothing in any of them.
+        CannotRender: there is nothing in any of them. OSError: no room to write it.
     """
     opened = Opened(segments)
     for moment in (instant(at), *opened.later_begins(instant(at))):
         try:
             begin = write_clip(opened, moment, seconds, Path(target), keeps_codec=keeps_codec)
-        except (ExportError, av.FFmpegError, OSError, ValueError):
+        except NoFootage:
+            continue
+        except (ExportError, av.FFmpegError, OSError, ValueError) as error:
+            if is_no_room(error):
+                raise
+            opened.is_damaged = True
             continue
         return {"at": round(begin.timestamp() * 1e6)}
     raise CannotRender(DAMAGED if opened.is_damaged else NOTHING)
@@ -82,11 +87,11 @@ def plan_clip(asked: Interval, opened: Opened, cut: Cut) -> ExportPlan:
     """
     segments = opened.begun_before(asked.end)
     try:
-        return make_plan(asked, segments, cut=cut)
+        return opened.plan_of(asked, segments, cut)
     except CodecChanged:
         codec = make_plan(asked, segments, cut=cut, transcode=True).video.codec
         same = [one for one in segments if one.media.video.codec == codec]
-        return make_plan(asked, same, cut=cut)
+        return opened.plan_of(asked, same, cut)
 
 
 def write_spliced(plan: ExportPlan, opened: Opened, target: Path) -> None:

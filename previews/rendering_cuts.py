@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cameras.timeline import Interval
 from exports.engines.splice import Unspliceable, can_splice, splice
 from exports.engines.spliced import SplicedFile
 from exports.errors import ExportError
@@ -31,7 +32,7 @@ def plan_cut(
     opened = Opened(segments)
     cut = Cut.KEYFRAME if source == "hls" else Cut.EXACT
     try:
-        plan = opened.plan(instant(begin), instant(end), cut=cut)
+        plan = opened.plan(Interval(instant(begin), instant(end)), cut)
         spliced, playlist = described(plan, source)
     except Unspliceable as error:
         raise CannotRender(UNSUITABLE) from error

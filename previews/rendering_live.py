@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import av
 
 from cameras.sources import file_path
-from previews.errors import CannotRender
+from previews.errors import CannotRender, is_no_room
 from previews.rendering_clips import PLAYED, PLAYED_SOUND, render_clip
 from previews.rendering_jpeg import encode_jpeg
 
@@ -131,4 +131,6 @@ def opened(url: str) -> Iterator[Any]:
                 raise CannotRender(UNREACHABLE)
             yield container
     except (av.FFmpegError, OSError, ValueError) as error:
+        if is_no_room(error):
+            raise
         raise CannotRender(UNREACHABLE) from error

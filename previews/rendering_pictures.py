@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import timedelta
-from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
-from av.codec.context import ThreadType
-from av.video.frame import VideoFrame
 
-from exports.engines.decoded import decoder_of
-from exports.engines.packets import planned_packets
-from exports.errors import ExportError
-from exports.plan import ExportPlan, Slice, output_times
+from cameras.timeline import Interval
+from exports.engines.decoded import ROUNDING_NS
+from exports.errors import ExportError, NoFootage
+from exports.plan import ExportPlan, Slice, picture_times
 from exports.terms import HOLD
 from previews.errors import CannotRender
+from previews.rendering_frames import Picture, pictures_until
 from previews.rendering_jpeg import encode_jpeg
 from previews.rendering_segments import Opened, instant
-from vms.media.opening import keep_from_hanging, open_recording
-from vms.media.smart.configuration import CODECS, read_configuration
-from vms.media.smart.source import Reader, Source, Unencodable, reading
+from vms.media.smart.source import Unencodable
 
 NOTHING = "There is no footage at this time; choose another one."
 DAMAGED = "The recording is damaged here; choose another time."
 MICROSECOND = timedelta(microseconds=1)
-# Of fewer pictures a second thread would be begun for nothing.
-WORTH_THREADS = 4
-THREADS = min(4, os.cpu_count() or 1)
 # No camera's picture has more points; one that claims to would fill memory.
 MOST_POINTS = 2**26
 
@@ -51,29 +39,22 @@ def render_picture(
         CannotRender: none of them has one.
     """
     opened = Opened(segments)
-    message = NOTHING
     for moment in (instant(at), *opened.later_begins(instant(at))):
         try:
-            plan = opened.plan(moment, moment + HOLD + MICROSECOND)
+            plan = opened.plan(Interval(moment, moment + HOLD + MICROSECOND))
             picture = first_picture(plan, opened)
+        except NoFootage:
+            continue
         except (ExportError, Unencodable, CannotRender, av.FFmpegError, OSError, ValueError):
-            message = DAMAGED if opened.is_damaged else NOTHING
+            opened.is_damaged = True
             continue
         Path(target).write_bytes(encode_jpeg(picture.frame, width, picture.shape))
         return {"at": round(plan.begin.timestamp() * 1e6)}
-    raise CannotRender(message)
+    raise CannotRender(DAMAGED if opened.is_damaged else NOTHING)
 
 
 def warm() -> None:
     """Do nothing: the libraries are loaded by then."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture and the shape of its points, None where they are square."""
-
-    frame: VideoFrame
-    shape: Fraction | None
 
 
 def first_picture(plan: ExportPlan, opened: Opened) -> Picture:
@@ -81,79 +62,43 @@ def first_picture(plan: ExportPlan, opened: Opened) -> Picture:
 
     Raises:
         CannotRender: neither can be decoded.
-        SegmentChanged, Unencodable, OSError: its segment is not what it was.
+        SegmentChanged, Unencodable, OSError: a segment is not what it was.
     """
-    part = plan.slices[0]
-    media = part.segment.media
+    parts = parts_of(plan)
+    media = parts[-1].segment.media
     if media.width * media.height > MOST_POINTS:
         raise CannotRender(DAMAGED)
-    shown = output_times(part, media.video, part.video)
-    wanted = int(media.video.pts[part.video.slice()][shown >= part.at_ns].min())
-    with packets_of(part, opened.locate(part.segment.id), wanted) as (decoder, packets):
-        frame = decode_until(decoder, packets, wanted)
-        return Picture(frame, decoder.sample_aspect_ratio or None)
+    shown = picture_times(parts[-1])
+    at = int(shown[shown >= parts[-1].at_ns].min())
+    # What is left out at first may be the nearest one where the very picture is damaged.
+    for is_lean in (True, False):
+        found = nearest(pictures_until(parts, opened.locate, at, is_lean=is_lean), at)
+        if found is not None and (is_at(found, at) or not is_lean):
+            return found
+    raise CannotRender(DAMAGED)
 
 
-def decode_until(decoder: Any, packets: Iterable[Any], wanted: int) -> VideoFrame:
-    """Return the picture shown at tick *wanted*, or the last good one before it."""
-    nearest: tuple[int, VideoFrame] | None = None
-    for frame in decoded(decoder, packets):
-        if frame.pts is None or frame.pts > wanted or frame.is_corrupt:
-            continue
-        if frame.pts == wanted:
-            return frame
-        if nearest is None or nearest[0] < frame.pts:
-            nearest = frame.pts, frame
-    if nearest is None:
-        raise CannotRender(DAMAGED)
-    return nearest[1]
+def parts_of(plan: ExportPlan) -> list[Slice]:
+    """List the slices that have to be decoded for the first picture; the last one shows it."""
+    parts: list[Slice] = []
+    for part in plan.slices:
+        if len(part.video):
+            parts.append(part)
+        if part.end_ns > part.at_ns:
+            break
+    return parts
 
 
-def decoded(decoder: Any, packets: Iterable[Any]) -> Iterator[VideoFrame]:
-    """Decode *packets*; one that is damaged gives no picture, and those behind it still may."""
-    for packet in chain(packets, (None,)):
-        with suppress(av.FFmpegError):
-            yield from decoder.decode(packet)
+def nearest(pictures: Iterable[Picture], at: int) -> Picture | None:
+    """Return the picture shown at output time *at*, or the last good one before it."""
+    found: Picture | None = None
+    for picture in pictures:
+        if is_at(picture, at):
+            return picture
+        if picture.at < at and (found is None or found.at < picture.at):
+            found = picture
+    return found
 
 
-@contextmanager
-def packets_of(part: Slice, path: Path, wanted: int) -> Iterator[tuple[Any, Iterable[Any]]]:
-    """Give a decoder, and what it needs for the picture of tick *wanted*, in decode order."""
-    index = part.segment.media.index
-    track = None if index is None else index.tracks["video"]
-    if track is not None and track.entries[0][4:8] in CODECS:
-        source = Source.of(path, track, part.video.first)
-        with reading(source) as reader:
-            yield sample_decoder(source, wanted), samples_until(reader, wanted)
-        return
-    with open_recording(path) as container:
-        packets = planned_packets(part, container, path)
-        decoder = decoder_of(container.streams.video[0])
-        keep_from_hanging(decoder)
-        yield decoder, (packet for packet in packets if packet.stream.type == "video")
-
-
-def sample_decoder(source: Source, wanted: int) -> Any:
-    config = read_configuration(source.entry)
-    decoder: Any = av.CodecContext.create(config.codec, "r")
-    decoder.extradata = config.record
-    decoder.thread_type = ThreadType.FRAME
-    decoder.thread_count = THREADS if number_of(source, wanted) >= WORTH_THREADS else 1
-    keep_from_hanging(decoder)
-    return decoder
-
-
-def number_of(source: Source, wanted: int) -> int:
-    """Return which sample, in decode order, is shown at tick *wanted*."""
-    found = np.flatnonzero(source.shown == wanted)
-    if not len(found):
-        raise Unencodable("the settings of its codec change")
-    return int(found[0])
-
-
-def samples_until(reader: Reader, wanted: int) -> Iterator[Any]:
-    """Read the samples that are decoded up to the one shown at tick *wanted*."""
-    for number in range(number_of(reader.source, wanted) + 1):
-        packet = av.Packet(reader.read(number))
-        packet.pts = packet.dts = int(reader.source.shown[number])
-        yield packet
+def is_at(picture: Picture, at: int) -> bool:
+    return abs(picture.at - at) <= ROUNDING_NS

@@ -5,7 +5,8 @@ in C. So nothing of it is opened where requests are answered: what crashes here,
 or never ends, costs this process and one picture. It has no Django, no database and no secrets.
 
 One line of JSON a job on its input, `{"job": "package.module:function", "arguments": {...}}`, and
-one line a job on its output: `{"done": ...}`, `{"refused": "why"}` or `{"broken": "traceback"}`.
+one line a job on its output: `{"done": ...}`, `{"refused": "why"}`, `{"full": "which error"}` where
+there is no room for what it made, or `{"broken": "traceback"}`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import traceback
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from previews.errors import CannotRender
+from previews.errors import CannotRender, is_no_room
 from vms.media.process import LIBC, PR_SET_PDEATHSIG
 
 # Of addresses: libraries and threads take some of them without using them.
@@ -75,7 +76,9 @@ def do(request: dict[str, Any]) -> dict[str, Any]:
         return {"done": getattr(import_module(module), name)(**request["arguments"])}
     except CannotRender as error:
         return {"refused": error.message}
-    except Exception:  # noqa: BLE001 - whatever it was, the next job may do
+    except Exception as error:  # noqa: BLE001 - whatever it was, the next job may do
+        if is_no_room(error):
+            return {"full": str(error)}
         return {"broken": traceback.format_exc(limit=-4)}
 
 

@@ -31,6 +31,10 @@ def fail() -> None:
     raise KeyError("a mistake of ours")
 
 
+def fill_disk() -> None:
+    Path("/dev/full").write_bytes(b"no room for this")
+
+
 def hang() -> None:
     while True:
         time.sleep(1)

@@ -248,8 +248,18 @@ async def test_says_so_when_the_footage_is_gone(link, camera):
     assert answer.json() == {"message": "There is no footage in the interval; choose another one."}
 
 
+async def test_no_room_for_what_was_planned_is_503(link):
+    settings.LINKS_DIR.parent.mkdir(exist_ok=True)
+    settings.LINKS_DIR.write_bytes(b"a file where the folder would be")
+
+    answer = await follow(await link())
+
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) > 0
+
+
 async def test_keeps_nothing_of_links_that_died(link):
-    await follow(await link(ttl=1))
+    assert (await follow(await link(ttl=60))).status_code == 200
     later = timezone.now() + timedelta(days=1)
     await sync_to_async(release_links)(later)
 

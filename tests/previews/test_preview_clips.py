@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from previews.errors import CannotRender
+from previews.errors import CannotRender, is_no_room
 from previews.rendering_clips import render_clip
 from previews.signing import micros
 from tests.footage import BEGIN, Footage, begin_of
@@ -124,6 +124,16 @@ def test_says_damaged_when_its_segment_is_garbage(render, tmp_path, content):
 
     with pytest.raises(CannotRender, match="damaged"):
         render(segments, BEGIN)
+
+
+@pytest.mark.parametrize("footage", [PLAIN, HEVC, TRANSPORT], ids=str)
+def test_a_full_disk_is_no_damage(tmp_path, footage):
+    full = {"seconds": 2, "keeps_codec": False, "target": "/dev/full"}
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        render_clip(segments=segments_of(footage, tmp_path), at=micros(BEGIN), **full)
+
+    assert is_no_room(caught.value)
 
 
 def test_has_nothing_to_show_behind_the_end(render, tmp_path):

@@ -55,6 +55,11 @@ def test_calls_footage_damaged_that_brings_a_renderer_down_and_goes_on(renderers
     assert ask(renderers, "answer", a=2)["a"] == 2
 
 
+def test_a_full_disk_is_no_damage(renderers):
+    with pytest.raises(Busy):
+        ask(renderers, "fill_disk")
+
+
 def test_starts_anew_when_one_ended_for_want_of_work(renderers):
     before = ask(renderers, "answer")["pid"]
     os.kill(before, 9)
