@@ -19,6 +19,7 @@ from django.utils import timezone
 from cameras.archive.inputs import Facts, Input, probe_arguments, read_facts
 from cameras.archive.muxing import ClosedSegment, read_list
 from cameras.archive.wallclock import WallClock
+from cameras.demo.camera import DemoCamera
 from vms.media.ffmpeg import Messages
 from vms.media.process import tie_to_parent
 
@@ -54,9 +55,10 @@ class Capture:
         self.messages = Messages()
         self.media_us = -1
         self.is_clock_set = False
+        self.is_fed_out = False
         self.helpers = [asyncio.create_task(self.drain_messages())]
         if source.demo is not None:
-            self.helpers.append(asyncio.create_task(source.demo.feed(opened(process.stdin))))
+            self.helpers.append(asyncio.create_task(self.feed(source.demo)))
 
     @property
     def is_delivering(self) -> bool:
@@ -84,7 +86,7 @@ class Capture:
             await self.end()
         if self.is_clock_set:
             raise CaptureFailed("the source set its clock", self.messages.text())
-        if code != 0:
+        if code != 0 and not self.is_fed_out:
             raise CaptureFailed(f"ffmpeg ended with code {code}", self.messages.text())
 
     async def read_line(self, seconds: float) -> bytes:
@@ -103,6 +105,12 @@ class Capture:
         self.media_us = int(value)
         self.clock.observe(timezone.now(), self.media_us / 1_000_000)
         return True
+
+    async def feed(self, camera: DemoCamera) -> None:
+        """Hand over the frames of a synthetic camera; its sound has no end of its own."""
+        await camera.feed(opened(self.process.stdin))
+        self.is_fed_out = True
+        self.stop()
 
     async def drain_messages(self) -> None:
         """Keep what ffmpeg says; end the recording when the source's time stamps are of no use."""

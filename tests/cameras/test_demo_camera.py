@@ -10,6 +10,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from cameras.archive.capture import start_capture
+from cameras.archive.inputs import demo_facts, open_input, track_arguments
+from cameras.archive.muxing import segment_arguments
 from cameras.demo.camera import DemoCamera
 from cameras.demo.encoding import Encoding
 from cameras.demo.footage import RenderFailed, render_footage
@@ -182,6 +185,20 @@ async def test_ends_when_the_wall_clock_has_jumped():
 
     assert reader.got == []
     assert reader.is_closed
+
+
+async def test_a_recording_ends_with_its_pictures_though_the_sound_has_no_end(tmp_path):
+    source = open_input("demo:?size=160x90&fps=25", datetime.now(UTC) - timedelta(hours=1))
+    assert source.demo is not None
+    tracks = track_arguments(source, demo_facts(source.demo.encoding))
+    output = segment_arguments(pattern=str(tmp_path / "%06d.mp4"), seconds=10, list_to="pipe:1")
+
+    capture = await start_capture(find_ffmpeg(), source, [*tracks, *output])
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for _closed in capture.run():
+            pass
+
+    assert capture.process.returncode is not None
 
 
 class Reader:
