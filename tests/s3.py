@@ -137,7 +137,9 @@ def empty(client):
 @pytest.fixture
 def bucket(s3_proxy, s3_server, settings):
     """Keep finished files in a bucket, asked through the proxy; gives a client beside it."""
-    settings.VMS = {**settings.VMS, **bucket_settings(s3_proxy.port)}
+    values = bucket_settings(s3_proxy.port)
+    # A busy machine may hold up the server for longer than one waits for a dead one.
+    settings.VMS = {**settings.VMS, **values, "VMS_S3_TIMEOUT_SECONDS": 30}
     current_store().requests.away_until = 0
     return client_of(s3_server)
 

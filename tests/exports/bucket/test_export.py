@@ -25,7 +25,6 @@ FOOTAGE = Footage(seconds=8)
 
 @pytest.fixture
 def job(settings, bucket):
-    settings.VMS = {**settings.VMS, "VMS_EXPORT_STALL_SECONDS": 5}
     stream = factories.stream(factories.camera())
     folder = factories.folder(stream)
     FOOTAGE.make(settings.ARCHIVE_DIR / str(stream.pk))
@@ -39,6 +38,12 @@ def run(job, told=lambda _job, _percent: None):
 
 def is_upload(method, path):
     return method == "PUT" and "partNumber" in path
+
+
+def given_up_after_one(kind):
+    """Return the settings of a store that is asked once; only one that hangs is given up soon."""
+    soon = {"VMS_S3_TIMEOUT_SECONDS": 3} if kind == "hang" else {}
+    return {"VMS_S3_ATTEMPTS": 1, **soon}
 
 
 def nothing_is_left(bucket):
@@ -61,7 +66,7 @@ def test_makes_the_file_of_a_job(job, bucket, tmp_path):
 
 @pytest.mark.parametrize("kind", ["500", "drop request", "hang"])
 def test_makes_it_again_when_the_store_fails_for_a_while(job, bucket, s3_proxy, settings, kind):
-    settings.VMS = {**settings.VMS, "VMS_S3_ATTEMPTS": 1, "VMS_S3_TIMEOUT_SECONDS": 1}
+    settings.VMS = {**settings.VMS, **given_up_after_one(kind)}
     s3_proxy.faults.append(Fault(is_upload, kind))
 
     done = run(job)
@@ -81,7 +86,7 @@ def test_beats_while_the_store_is_slow(job, bucket, s3_proxy):
 
 @pytest.mark.parametrize("kind", ["500", "drop request", "hang"])
 def test_fails_with_a_reason_when_the_store_keeps_failing(job, bucket, s3_proxy, settings, kind):
-    settings.VMS = {**settings.VMS, "VMS_S3_ATTEMPTS": 1, "VMS_S3_TIMEOUT_SECONDS": 1}
+    settings.VMS = {**settings.VMS, **given_up_after_one(kind)}
     s3_proxy.faults.append(Fault(is_upload, kind, times=99))
 
     done = run(job)

@@ -171,7 +171,7 @@ def test_fails_clearly_and_leaves_nothing(store, bucket, partial, s3_proxy, kind
 
 
 def test_gives_up_on_a_server_that_never_answers(store, bucket, partial, s3_proxy, settings):
-    settings.VMS = {**settings.VMS, "VMS_S3_TIMEOUT_SECONDS": 1}
+    settings.VMS = {**settings.VMS, "VMS_S3_TIMEOUT_SECONDS": 3}
     s3_proxy.faults.append(Fault(is_upload, "hang", times=99))
 
     with pytest.raises(StorageFailed):
