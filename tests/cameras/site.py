@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -118,6 +119,37 @@ class Site:
         """List what lies in the recorder's work folders, locks aside."""
         return [path for path in self.data.glob("archive/*/.recording/*") if path.name != "lock"]
 
+    def stop_amid(self, recorder: subprocess.Popen[bytes], size: int) -> list[int]:
+        """Have a recorder and its ffmpeg stand still while more than *size* bytes lie open.
+
+        Else what is seen may be filed before they are killed. Returns ffmpeg's process ids.
+        """
+        while True:
+            wait_until(lambda: self.largest_leftover() > size, "a segment grows")
+            stand_still([recorder.pid])
+            helpers = children(recorder)
+            stand_still(helpers)
+            if self.is_amid(size):
+                return helpers
+            for pid in [*helpers, recorder.pid]:
+                os.kill(pid, signal.SIGCONT)
+
+    def largest_leftover(self) -> int:
+        sizes = [0]
+        for path in self.leftovers():
+            with contextlib.suppress(FileNotFoundError):  # filed meanwhile
+                sizes.append(path.stat().st_size)
+        return max(sizes)
+
+    def is_amid(self, size: int) -> bool:
+        """Say whether one segment is open, well begun, and the one before it is all done with."""
+        media = [path for path in self.leftovers() if path.suffix == ".mp4"]
+        if len(media) != 1 or media[0].stat().st_size <= size:
+            return False
+        run, _, number = media[0].stem.rpartition("-")
+        noted = json.loads(media[0].with_name(f"{run}.json").read_text())
+        return noted["number"] == int(number) > 0
+
 
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -125,16 +157,30 @@ def instant(text: str) -> datetime:
 
 def children(process: subprocess.Popen[bytes]) -> list[int]:
     """List the processes started by any thread of *process*."""
-    tasks = Path(f"/proc/{process.pid}/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    pids = []
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            pids += (task / "children").read_text().split()
+    return [int(pid) for pid in pids]
 
 
 def is_alive(pid: int) -> bool:
+    return state_of(pid) not in {"", "Z"}
+
+
+def stand_still(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: {state_of(pid) for pid in pids} <= {"T", "Z"}, "all stand still")
+
+
+def state_of(pid: int) -> str:
+    """Return the letter of proc(5) for what a process does, or nothing when it is gone."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return ""
+    return status.rpartition(")")[2].split()[0]
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
