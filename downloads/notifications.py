@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -20,6 +21,8 @@ from vms.push.publish import record_event, record_events, send_unstored
 # How long a broker may take over what is not worth waiting for, and rest when it took longer.
 PROGRESS_SECONDS = 0.5
 HUSH_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
 
 
 class DownloadData(TypedDict):
@@ -80,6 +83,10 @@ def announce(download: Download, now: datetime) -> bool:
             body=generated(download, now),
             now=now,
         )
+        said = partial(
+            log.info, "owner told", download=download.pk, job=str(job.pk), state=job.state
+        )
+        transaction.on_commit(said, robust=True)
     return True
 
 

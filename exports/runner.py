@@ -60,11 +60,13 @@ def new_owner() -> str:
 def run_claimed(job: ExportJob | None, told: Told) -> ExportJob | None:
     """Make attempt after attempt, as long as the job is ours.
 
-    What is logged meanwhile bears the id of the request that ordered it: the message that woke us
-    may be of another one. A job that rests before its next attempt is left to whoever is free then.
+    What is logged meanwhile, by whatever module, bears the ids of the job and of the request that
+    ordered it: the message that woke us may be of another one. A job that rests before its next
+    attempt is left to whoever is free then.
     """
     while job:
-        with bound_contextvars(**({"request_id": job.request_id} if job.request_id else {})):
+        ordered_by = {"request_id": job.request_id} if job.request_id else {}
+        with bound_contextvars(job=str(job.pk), **ordered_by):
             has_ended = run_attempt(job, told)
         if has_ended:
             return ExportJob.objects.get(pk=job.pk)
@@ -79,7 +81,7 @@ def run_attempt(job: ExportJob, told: Told) -> bool:
 
     Whatever goes wrong ends here: a job is never left running by a worker that gave up on it.
     """
-    bound = log.bind(job=str(job.pk), attempt=job.attempt)
+    bound = log.bind(attempt=job.attempt)
     try:
         make_file(job, Lease(job, told))
         bound.info("export ready")

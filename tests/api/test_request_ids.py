@@ -26,15 +26,17 @@ call_command("import_archive", "1", {folder!r}, stdout=quiet)
 
 
 def lines(up):
-    return [json.loads(line) for line in up.log.splitlines() if '"event"' in line]
+    """Read what was logged; of the last line only a part may be there yet."""
+    whole = up.log.rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines() if '"event"' in line]
 
 
-def ended(up, request_id):
-    """Find what the worker wrote last about an export that this request ordered."""
+def said(up, event, request_id):
+    """Find what the worker wrote about an export that this request ordered."""
     return [
         line
         for line in lines(up)
-        if line["event"] == "export ready" and line.get("request_id") == request_id
+        if line["event"] == event and line.get("request_id") == request_id
     ]
 
 
@@ -51,11 +53,13 @@ def test_is_in_the_lines_of_the_worker_that_makes_the_file(start_up, manage, tmp
         begin = BEGIN + timedelta(seconds=1)
         body = {"from": wire(begin), "to": wire(begin + timedelta(seconds=2)), "ids": [1]}
         headers = {"X-Request-ID": "order-1"}
-        status, _records = alice.send("POST", "/api/v1/downloads", body, headers)
+        status, [record] = alice.send("POST", "/api/v1/downloads", body, headers)
         assert status == 200
         alice.next_push("archive_generated")
 
-    wait_until(lambda: ended(up, "order-1"))
+    wait_until(lambda: said(up, "export ready", "order-1"))
+    [ready], [told] = (said(up, event, "order-1") for event in ("export ready", "owner told"))
+    assert (told["download"], told["job"]) == (record["id"], ready["job"])
     served = [line for line in lines(up) if line.get("request_id") == "order-1"]
     assert {"request_started", "request_finished", "task_started", "export ready"} <= {
         line["event"] for line in served
