@@ -11,7 +11,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from vms.media.process import tie_to_parent
+from vms.ops.ports import free_port
 
 DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 USER = "vms"
@@ -59,8 +59,7 @@ def running_server(binaries: Path) -> Iterator[str]:
         folder = Path(name)
         password = secrets.token_urlsafe(16)
         make_cluster(binaries, folder, password)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port("127.0.0.1")
         settings = (f"unix_socket_directories={folder}", f"port={port}", *QUICK)
         command = [str(binaries / "postgres"), "-D", str(folder / "data")]
         for setting in (*settings, "listen_addresses=127.0.0.1", "max_connections=200"):

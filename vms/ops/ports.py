@@ -9,19 +9,27 @@ import socket
 # listening on it nobody gets it by accident.
 FIRST, COUNT = 20_000, 12_000
 TRIES = 200
+# What we have chosen, for as long as this process lives.
+reserved: list[socket.socket] = []
 
 
 def free_port(host: str, family: int = socket.AF_INET) -> int:
-    """Choose a port on which nobody listens.
+    """Choose a port on which nobody listens, and that no living process has chosen before.
+
+    A web process needs seconds before it listens; another `up` might choose the same meanwhile.
 
     Raises:
         OSError: the host is none of this machine's addresses, or nothing is free.
     """
     for _ in range(TRIES):
-        port = FIRST + secrets.randbelow(COUNT)
-        if is_free(host, port, family):
+        port = FIRST + chance()
+        if is_free(host, port, family) and reserve(port):
             return port
     return bound_port(host, 0, family)
+
+
+def chance() -> int:
+    return secrets.randbelow(COUNT)
 
 
 def is_free(host: str, port: int, family: int) -> bool:
@@ -29,6 +37,21 @@ def is_free(host: str, port: int, family: int) -> bool:
         bound_port(host, port, family)
     except OSError:
         return False
+    return True
+
+
+def reserve(port: int) -> bool:
+    """Keep others from choosing *port*; False when one of them has.
+
+    By a name in Linux's abstract namespace (unix(7)), which is gone when its owner is.
+    """
+    own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        own.bind(f"\0vms-port-{port}")
+    except OSError:
+        own.close()
+        return False
+    reserved.append(own)
     return True
 
 
