@@ -19,7 +19,7 @@ from vms.ops.children import Child, Program
 from vms.ops.wakeups import Wakeups
 
 LOOK_SECONDS = 0.1
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 # Up to the last exception of an output; its own lines, which may be several, follow.
 TRACEBACK = re.compile(r"\A[\s\S]*Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)*")
 
