@@ -12,6 +12,9 @@ from websockets.sync.client import connect
 
 from tests.running import PATIENCE_SECONDS
 
+# What the library gives up after by itself, 10 and 20 seconds, a busy machine may well take.
+PATIENT = {"open_timeout": PATIENCE_SECONDS, "ping_interval": None}
+
 
 def wire(instant):
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -34,7 +37,7 @@ class Client:
         host = self.url.partition("//")[2]
         headers = {"Authorization": f"Bearer {self.token}"}
         socket = self.closing.enter_context(
-            connect(f"ws://{host}/ws/notifications", additional_headers=headers)
+            connect(f"ws://{host}/ws/notifications", additional_headers=headers, **PATIENT)
         )
         greeting = json.loads(socket.recv(timeout=PATIENCE_SECONDS))
         assert greeting["type"] == "authenticated", greeting

@@ -42,7 +42,8 @@ class Up:
 
     @property
     def log(self) -> str:
-        return self.log_file.read_text()
+        """What was said so far; the last line may be half written."""
+        return self.log_file.read_text(errors="replace")
 
     @property
     def web_url(self) -> str:
@@ -82,13 +83,23 @@ class Up:
             return False
 
     def pid_of(self, *words: str) -> int:
-        """Return the process whose command has all *words* and whose parent is `up` itself."""
-        return next(
-            pid
-            for pid, command in self.processes().items()
-            if parent_of(pid) == self.process.pid
-            and all(word in " ".join(command) for word in words)
-        )
+        """Wait for the process whose command has all *words* and whose parent is `up` itself.
+
+        One that was just started is for a moment nothing but a copy of `up`.
+        """
+        found: list[int] = []
+
+        def is_found() -> bool:
+            found[:] = (
+                pid
+                for pid, command in self.processes().items()
+                if parent_of(pid) == self.process.pid
+                and all(word in " ".join(command) for word in words)
+            )
+            return bool(found)
+
+        wait_until(is_found)
+        return found[0]
 
 
 def read(path: Path) -> bytes:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from tests.running import PATIENCE_SECONDS
 from vms.ops.children import BackOff, Child, Program
 
 
@@ -31,7 +32,7 @@ def test_hands_its_configuration_over_through_stdin(tmp_path):
 
     child.start(time.monotonic())
 
-    assert child.process.wait(20) == 0
+    assert child.process.wait(PATIENCE_SECONDS) == 0
     assert target.read_text() == "secret"
 
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.running import PATIENCE_SECONDS
 from vms.ops.children import Child, Program
 from vms.ops.supervisor import StartFailed, Supervisor
 from vms.ops.wakeups import Wakeups
@@ -36,7 +37,7 @@ def test_tries_again_when_a_process_cannot_be_started(supervisor, tmp_path):
     program.chmod(0o700)
     supervisor.look_after(child, now)
 
-    assert child.process.wait(20) == 7
+    assert child.process.wait(PATIENCE_SECONDS) == 7
     assert child.start_due_at is None
 
 

@@ -123,9 +123,9 @@ def answers(url: str) -> bool:
 def test_starts_a_killed_broker_again_with_its_data_and_address(start_up):
     up = start_up("--only", "web")
     up.wait_ready()
-    client = redis.Redis.from_url(up.redis_url)
+    client = redis.Redis.from_url(up.redis_url, socket_timeout=PATIENCE_SECONDS)
     client.set("kept", "yes")
-    client.execute_command("WAITAOF", 1, 0, 5000)
+    assert client.execute_command("WAITAOF", 1, 0, 0) == [1, 0]
     killed = client.info("server")["process_id"]
 
     os.kill(killed, signal.SIGKILL)

@@ -15,7 +15,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connection
 
-from tests.running import wait_until
+from tests.running import PATIENCE_SECONDS, wait_until
 from tests.webhooks.conftest import let_time_pass
 from tests.webhooks.test_signatures import is_signed
 from vms.env import PROJECT_DIR
@@ -84,7 +84,7 @@ def test_a_killed_worker_loses_no_delivery(
     receiver.answers.append(lambda _handler: ended.wait())
     event = happen(alice)
     with worker() as process:
-        receiver.heard.acquire()
+        assert receiver.heard.acquire(timeout=PATIENCE_SECONDS)
         process.kill()
     ended.set()
     delivery = Delivery.objects.get()
@@ -95,7 +95,7 @@ def test_a_killed_worker_loses_no_delivery(
     let_time_pass(seconds=LEASE.total_seconds() + 1)
     send_due.delay()
     with worker():
-        receiver.heard.acquire()
+        assert receiver.heard.acquire(timeout=PATIENCE_SECONDS)
         wait_until(lambda: Delivery.objects.get().state == "delivered")
     first, second = receiver.requests
     for request in (first, second):
