@@ -11,6 +11,7 @@ import pytest
 
 from tests.footage import BEGIN, Footage, decode_beeps, decode_numbers
 from tests.previews.archive import asked, record, resized, serving
+from tests.running import PATIENCE_SECONDS
 from vms.media.ffmpeg import find_ffmpeg
 
 pytestmark = [
@@ -45,7 +46,7 @@ def numbers_between(footage, begin, end):
 
 def fetch(url, target, *options):
     command = ["curl", "-fsS", "--noproxy", "*", *options, "-o", str(target), url]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -103,7 +104,7 @@ def test_the_bundled_ffmpeg_plays_a_playlist_through(give, alice, tmp_path):
     target = tmp_path / "played.mp4"
 
     command = [str(find_ffmpeg()), "-v", "error", "-i", url, "-c", "copy", str(target)]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
 
     assert [number for _, number in decode_numbers(target)] == numbers_between(footage, 2, 18)
 
@@ -133,6 +134,6 @@ def test_ffmpeg_seeks_in_a_playlist(give, alice, tmp_path):
     target = tmp_path / "sought.mp4"
 
     command = [str(find_ffmpeg()), "-v", "error", "-ss", "9.95", "-i", url, "-frames:v", "3"]
-    subprocess.run([*command, "-an", str(target)], check=True, timeout=60)
+    subprocess.run([*command, "-an", str(target)], check=True, timeout=PATIENCE_SECONDS)
 
     assert [number for _, number in decode_numbers(target)] == numbers_between(footage, 12, 12.3)

@@ -15,6 +15,7 @@ from previews.rendering_live import pull_clip, pull_picture
 from tests.footage import BEGIN, Footage
 from tests.previews.looking import number_of, numbers_of, size_of, streams_of
 from tests.rtsp import PASSWORD, RtspServer
+from tests.running import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.ffmpeg, pytest.mark.processes]
 FILM = Footage(seconds=4, gop=5, segment_seconds=4)
@@ -42,16 +43,18 @@ def numbers_of_film():
 
 
 def test_pulls_a_picture_from_a_camera(camera, target):
-    pull_picture(url=camera.url, width=80, seconds=20, target=str(target))
+    pull_picture(url=camera.url, width=80, seconds=PATIENCE_SECONDS, target=str(target))
 
     picture = target.read_bytes()
     assert size_of(picture) == (80, 44)
-    pull_picture(url=camera.url, width=None, seconds=20, target=str(target))
+    pull_picture(url=camera.url, width=None, seconds=PATIENCE_SECONDS, target=str(target))
     assert number_of(target.read_bytes()) in numbers_of_film()
 
 
 def test_pulls_seconds_from_a_camera(camera, target):
-    pull_clip(url=camera.url, length=1.0, keeps_codec=False, seconds=20, target=str(target))
+    pull_clip(
+        url=camera.url, length=1.0, keeps_codec=False, seconds=PATIENCE_SECONDS, target=str(target)
+    )
 
     clip = target.read_bytes()
     numbers = numbers_of(clip)
@@ -61,10 +64,10 @@ def test_pulls_seconds_from_a_camera(camera, target):
 
 
 def test_the_password_is_in_no_command_line(camera, tmp_path):
-    renderers = Renderers(1, 60)
-    arguments = {"url": camera.url, "width": None, "seconds": 20, "target": str(tmp_path / "x")}
+    renderers = Renderers(1, PATIENCE_SECONDS)
+    arguments = {"url": camera.url, "width": None, "seconds": 120, "target": str(tmp_path / "x")}
 
-    renderers.submit("previews.rendering_live:pull_picture", arguments).result(60)
+    renderers.submit("previews.rendering_live:pull_picture", arguments).result(PATIENCE_SECONDS)
 
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -77,9 +80,9 @@ def test_encodes_what_browsers_do_not_play(tmp_path, target):
     (film,) = hevc.make(tmp_path / "film")
 
     url = f"file://{film}"
-    pull_clip(url=url, length=2.0, keeps_codec=False, seconds=20, target=str(target))
+    pull_clip(url=url, length=2.0, keeps_codec=False, seconds=PATIENCE_SECONDS, target=str(target))
     encoded = target.read_bytes()
-    pull_clip(url=url, length=2.0, keeps_codec=True, seconds=20, target=str(target))
+    pull_clip(url=url, length=2.0, keeps_codec=True, seconds=PATIENCE_SECONDS, target=str(target))
 
     assert streams_of(encoded) == ["h264", "aac"]
     assert streams_of(target.read_bytes()) == ["hevc", "aac"]
@@ -94,14 +97,15 @@ def test_gives_up_when_the_time_is_over(camera, target):
 
 
 def test_says_no_more_than_that_there_is_no_picture(target):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    for url in (
-        f"rtsp://viewer:secret@127.0.0.1:{port}/x",
-        f"http://127.0.0.1:{port}/x",
-        "file:///etc/hosts",
-        "file:///nowhere",
-    ):
-        with pytest.raises(CannotRender) as refusal:
-            pull_picture(url=url, width=None, seconds=5, target=str(target))
-        assert refusal.value.message == "The camera delivers no picture at the moment."
+    with socket.socket() as deaf:  # taken, and nobody listens there
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        for url in (
+            f"rtsp://viewer:secret@127.0.0.1:{port}/x",
+            f"http://127.0.0.1:{port}/x",
+            "file:///etc/hosts",
+            "file:///nowhere",
+        ):
+            with pytest.raises(CannotRender) as refusal:
+                pull_picture(url=url, width=None, seconds=5, target=str(target))
+            assert refusal.value.message == "The camera delivers no picture at the moment."
