@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -80,6 +81,22 @@ class Site:
 
     def kill_web(self):
         os.kill(self.up.pid_of("uvicorn"), signal.SIGKILL)
+
+    @contextmanager
+    def worker_held_up(self):
+        """Have the processes that make files stand still while the block runs."""
+        held = [
+            pid
+            for pid, words in self.up.processes().items()
+            if "celery" in words and "exports" in words
+        ]
+        for pid in held:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in held:
+                os.kill(pid, signal.SIGCONT)
 
     def order_body(self):
         """Make an order nobody placed before, so its file is made and not shared."""
