@@ -31,6 +31,8 @@ REAL_TIME = ("-readrate", "1", "-readrate_catchup", "100")
 PICTURE, SOUND = 0, 2
 RATES = {PICTURE: 90_000, SOUND: 8_000}
 BEGUN_AT = 3_900_000_000
+# What comes while a busy machine holds us up is kept so far, or as far as the system lets us.
+HELD_UP_BYTES = 4 * 2**20
 
 
 @dataclass
@@ -46,11 +48,14 @@ class RtspServer:
     """Serves *media* in real time and for ever; `stop_publishing` makes it fall silent.
 
     Clients get sender reports when they PLAY, so that picture and sound belong together from the
-    first packet on; without `reports_at_once` they wait for `report`.
+    first packet on; without `reports_at_once` they wait for `report`. Who asks anything while
+    `answering` is not set waits for that.
     """
 
     def __init__(self, media: Path, folder: Path, sound: str = "pcm_alaw") -> None:
         self.reports_at_once = True
+        self.answering = threading.Event()
+        self.answering.set()
         self.begun_at = BEGUN_AT
         self.tracks: dict[int, Track] = {}
         self.sockets = [udp_pair(), udp_pair()]
@@ -151,6 +156,7 @@ class RtspServer:
 
     def close(self) -> None:
         self.stop_publishing()
+        self.answering.set()
         self.closing.set()
         self.hang_up()
         self.server.shutdown()
@@ -193,6 +199,7 @@ class Connection(socketserver.StreamRequestHandler):
 
     def answer(self, method: str, headers: dict[str, str]) -> None:
         camera = self.server.camera
+        camera.answering.wait()
         wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         base = {"CSeq": headers.get("cseq", "0"), "Session": "1"}
         if method != "OPTIONS" and headers.get("authorization") != wanted:
@@ -234,6 +241,7 @@ def udp_pair() -> tuple[socket.socket, socket.socket]:
     """Bind an even port for RTP and the next one for RTCP."""
     while True:
         rtp, rtcp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        rtp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD_UP_BYTES)
         rtp.bind(("127.0.0.1", 0))
         port = rtp.getsockname()[1]
         if port % 2 == 0:

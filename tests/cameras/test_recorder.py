@@ -79,13 +79,18 @@ def recorded(tmp_path_factory, template, film) -> Recorded:
                 wait_until(lambda one=stream: len(site.segments(one)) >= 4, "segments are there")
             command_lines = read_command_lines([recorder.pid, *children(recorder)])
             camera.reports_at_once = False
+            # Nobody comes back before we have looked, neither here nor when the clock is set.
+            camera.answering.clear()
             camera.hang_up()
             wait_until(lambda: site.stream(rtsp)[0] == "inactive", "the loss is noticed")
             lost, unbroken = site.stream(rtsp), site.segments(rtsp)
+            camera.answering.set()
+            wait_until(lambda: site.stream(rtsp)[0] == "active", "it has come back")
             wait_until(lambda: len(site.segments(rtsp)) > len(unbroken), "it records again")
             back, known = site.stream(rtsp), len(site.segments(rtsp))
             camera.report()
             wait_until(lambda: len(site.segments(rtsp)) > known, "it records on")
+            camera.answering.clear()
             camera.set_clock(3600)
             wait_until(lambda: CLOCK_SET in site.log.read_text(), "the set clock is noticed")
             later = site.segments(rtsp)[len(unbroken) :]
@@ -138,7 +143,7 @@ def http_camera(film: Path):
 def read_command_lines(pids: list[int]) -> str:
     lines = []
     for pid in pids:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             lines.append(Path(f"/proc/{pid}/cmdline").read_text())
     return "\n".join(lines)
 
