@@ -19,6 +19,7 @@ from exports.cutting import SegmentMedia
 from exports.engines.splice import can_splice, splice
 from exports.engines.spliced import Range
 from exports.plan import ExportPlan, make_plan
+from vms.media.collecting import rarely_collected
 from vms.media.kept import read_and_keep, read_with_sidecar
 from vms.media.segment import read_segment
 
@@ -52,6 +53,7 @@ def write_sidecars(sources: Sequence[Source], cache: Path) -> None:
         read_with_sidecar(source.path, sidecar_of(source, cache))
 
 
+@rarely_collected()
 def plan_job(sources: Sequence[Source], asked: Interval, cache: Path) -> ExportPlan:
     segments = [
         SegmentMedia(item.id, item.begin, read_with_sidecar(item.path, sidecar_of(item, cache)))

@@ -20,6 +20,7 @@ from exports.options import Options
 from exports.plan import ExportPlan, make_plan
 from exports.terms import HOLD, Cut, megabytes
 from exports.unusable import Refusal, nothing_left
+from vms.media.collecting import rarely_collected
 from vms.media.kept import read_with_sidecar
 from vms.media.keyframes import leading_pictures
 from vms.media.probe import UnreadableMedia
@@ -41,6 +42,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
+@rarely_collected()
 def plan_export(
     stream: Stream | None, interval: Interval, options: Options, doing: Doing
 ) -> tuple[ExportPlan, dict[int, Path]]:

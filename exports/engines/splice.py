@@ -25,6 +25,7 @@ from exports.engines.tracks import TrackBuilder
 from exports.errors import ExportError
 from exports.plan import ExportPlan, Opening, Slice, picture_times
 from exports.terms import Cut
+from vms.media.collecting import rarely_collected
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.index import FileIndex, TrackIndex
 from vms.media.mp4.movie import MOST_VALUE, Movie, build_header
@@ -79,6 +80,7 @@ def can_splice(plan: ExportPlan) -> bool:
     return is_known and len({one.video.codec for one in media}) == 1 and not plan.hides_within
 
 
+@rarely_collected()
 def splice(plan: ExportPlan) -> SplicedFile:
     """Make the header and the ranges of *plan*'s file.
 

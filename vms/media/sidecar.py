@@ -272,11 +272,13 @@ class Decoder:
         """Skip *count* heads of columns; returns them, and how many bytes their arrays take."""
         begin, self.at = self.at, self.at + count * COLUMN.size
         found = self.data[begin : self.at]
+        size = 0
         for width, length, stored in COLUMN.iter_unpack(found):
             # A damaged one must be found out here: the arrays are made much later.
             if width not in TYPES or stored not in {1, length} or length > MOST_SAMPLES:
                 raise ValueError("a column that cannot be")
-        return found, sum((abs(w) * n + 7) & ~7 for w, _, n in COLUMN.iter_unpack(found))
+            size += (abs(width) * stored + 7) & ~7
+        return found, size
 
 
 @lru_cache(maxsize=1024)
