@@ -15,10 +15,11 @@ from cameras.timeline import Interval
 from downloads.models import Download
 from downloads.naming import display_name
 from downloads.notifications import announce, announce_deleted, announce_new
-from downloads.serializers import NO_FOOTAGE, Order
+from downloads.serializers import NO_FOOTAGE, Order, over_quota
+from downloads.upkeep import release
 from exports import states
 from exports.models import ExportJob
-from exports.orders import drop_file, is_there, options_of, order_job, order_jobs
+from exports.orders import is_there, options_of, order_job, order_jobs
 from exports.turns import queued
 from exports.wakeups import wake
 from vms.accounts.models import User
@@ -28,6 +29,28 @@ from vms.api.errors import InvalidData, Overloaded
 RETRY_SECONDS = 30
 IN_PROGRESS = "The file is still being made."
 ENDED = "The file is not being made any more."
+
+
+def order_downloads(
+    *, user: User, session_id: str, origin: str, order: Order, now: datetime
+) -> list[Download]:
+    """Create records as `create_downloads`, no more than the user may have in progress.
+
+    Raises:
+        InvalidData: another order of the user was quicker. Overloaded: as `create_downloads`.
+    """
+    with transaction.atomic():
+        hold_orders(user)
+        if message := over_quota(user, len(order.streams)):
+            raise InvalidData({"ids": [message]})
+        return create_downloads(
+            user=user, session_id=session_id, origin=origin, order=order, now=now
+        )
+
+
+def hold_orders(user: User) -> None:
+    """Let a user's orders come one after another to the end of the transaction: each is counted."""
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
 
 
 def create_downloads(
@@ -42,7 +65,7 @@ def create_downloads(
     """
     refuse_when_full()
     streams = sorted((stream for _, stream in order.streams), key=lambda stream: stream.pk)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         jobs = order_jobs(streams, order.interval, order.options, now, user_id=user.pk)
         downloads = [
             new_download(camera, stream, order, jobs[stream.pk], now)
@@ -115,7 +138,8 @@ def repeat(download: Download, user: User, now: datetime) -> None:
     """Make the file again under the same record, or start a new life of one still there.
 
     Raises:
-        InvalidData: it is being made, or camera, access or archive are gone.
+        InvalidData: it is being made, its owner has enough in progress, or camera, access or
+            archive are gone.
         Overloaded: too many jobs of all users wait already.
     """
     with transaction.atomic():
@@ -127,6 +151,9 @@ def repeat(download: Download, user: User, now: datetime) -> None:
             renew(download, now)
             return
         refuse_when_full()
+        hold_orders(download.user)
+        if message := over_quota(download.user, 1):
+            raise InvalidData({"download": [message]})
         restart(download, recorded_stream(download), now)
 
 
@@ -207,23 +234,6 @@ def delete(download: Download, now: datetime) -> None:
         release(job, now)
         # Last: whoever locks a job and a user's feed does so in this order.
         announce_deleted(download, download_id, now)
-
-
-def release(job: ExportJob, now: datetime) -> None:
-    """Let go of what no record needs: a job nobody waits for, a file nobody has a link to.
-
-    The job's row is locked first, so a record that shares it at this moment is seen or waits.
-    """
-    job = ExportJob.objects.select_for_update().get(pk=job.pk)
-    downloads = Download.objects.filter(job=job)
-    if job.state in ExportJob.ACTIVE and not downloads.in_progress().exists():
-        states.cancel(job.pk, now)
-    if job.state == ExportJob.State.READY:
-        linked = [item.goes_at for item in downloads.with_file(now).select_related("job")]
-        if not linked:
-            drop_file(job.pk, now)
-        else:
-            states.let_go_at(job.pk, max(instant for instant in linked if instant))
 
 
 def lock(download: Download) -> None:

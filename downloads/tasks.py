@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from logging import DEBUG, INFO
+
 import structlog
 from celery import shared_task
 from django.conf import settings
@@ -16,6 +21,9 @@ from vms.accounts.services import forget_sessions
 from vms.push.publish import prune, send_unsent
 
 log = structlog.get_logger(__name__)
+
+# A part of a round; returns how much there was to do.
+Step = Callable[[], int]
 
 
 @shared_task(name=TASK, ignore_result=True)
@@ -40,30 +48,49 @@ def make_next(node: str = "") -> None:
 def clean_up() -> None:
     """Forget events older than the files, expire files whose time has come, remove what is left."""
     now = timezone.now()
-    send_unsent(now)
-    events = prune(now - settings.EXPORT_TTL)
-    sessions = forget_sessions(now)
-    jobs = settle_ownerless(now)
-    expired = housekeeping.expire_files(now)
-    strays = housekeeping.remove_strays(now)
-    log.info(
-        "cleaned up",
-        expired=len(expired),
-        strays=strays,
-        events=events,
-        jobs=jobs,
-        sessions=sessions,
-    )
+    steps: dict[str, Step] = {
+        "sent": partial(send_unsent, now),
+        "events": partial(prune, now - settings.EXPORT_TTL),
+        "sessions": partial(forget_sessions, now),
+        "jobs": partial(settle_ownerless, now),
+        "expired": lambda: len(housekeeping.expire_files(now)),
+        "strays": partial(housekeeping.remove_strays, now),
+    }
+    done = do_all(steps)
+    # A line for each round in which there was nothing to do would bury the others.
+    log.log(INFO if any(done.values()) else DEBUG, "cleaned up", **done)
 
 
 @shared_task(ignore_result=True)
 def reconcile() -> None:
     """Put right what a crash left: silent workers, untold owners, unsent events, lost messages."""
     now = timezone.now()
-    housekeeping.requeue_lost(now)
-    housekeeping.end_long_rests(now)
-    tell_untold(now)
-    send_unsent(now)
-    move_to_nodes()
-    if woken := wake_missing():
-        log.warning("exports waited without a message", messages=woken)
+    steps: dict[str, Step] = {
+        "beats": partial(housekeeping.pull_back_beats, now),
+        "requeued": lambda: len(housekeeping.requeue_lost(now)),
+        "rests": partial(housekeeping.end_long_rests, now),
+        "told": partial(tell_untold, now),
+        "sent": partial(send_unsent, now),
+        "moved": move_to_nodes,
+        # Some are sent in each round while workers are busy: messages they hold are not seen.
+        "woken": wake_missing,
+    }
+    done = do_all(steps)
+    log.log(INFO if any(done.values()) else DEBUG, "reconciled", **done)
+
+
+def do_all(steps: Mapping[str, Step]) -> dict[str, int]:
+    """Do every step, also after one that failed; returns what each counted.
+
+    Raises:
+        Exception: the last failure; those before it are its context.
+    """
+    done: dict[str, int] = {}
+
+    def do(name: str, step: Step) -> None:
+        done[name] = step()
+
+    with ExitStack() as stack:
+        for name, step in reversed(list(steps.items())):
+            stack.callback(do, name, step)
+    return done

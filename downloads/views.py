@@ -96,7 +96,7 @@ class RecordViewSet(GenericViewSet[Download]):
 
     def order(self, request: Request, form: type[OrderSerializer], now: datetime) -> list[Download]:
         """Make the records the body asks for, in the sequence asked."""
-        return services.create_downloads(
+        return services.order_downloads(
             user=self.user,
             session_id=self.session.pk if self.session else "",
             origin=origin(request),

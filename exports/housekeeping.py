@@ -48,6 +48,11 @@ def requeue_lost(now: datetime) -> list[UUID]:
     return requeued
 
 
+def pull_back_beats(now: datetime) -> int:
+    """Have workers that died while their clock was ahead missed within a lease; how many."""
+    return states.pull_back_beats(now, settings.EXPORT_LEASE)
+
+
 def end_long_rests(now: datetime) -> int:
     """Wake jobs that would rest for longer than jobs do; returns how many."""
     return states.end_long_rests(now, LONGEST_REST)

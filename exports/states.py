@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
 from exports.endings import settle
 from exports.errors import Cancelled, LeaseLost
@@ -39,13 +40,20 @@ def claim_next(node: str, owner: str, now: datetime) -> ExportJob | None:
 
 
 def claim(job_id: UUID, owner: str, now: datetime) -> ExportJob | None:
-    """Move a job from queued to running; None when another got there first, or it rests."""
+    """Move a job from queued to running; None when another got there first, or it rests.
+
+    Its turn becomes where the queue is by now: one that comes back after a while has an old turn,
+    and who orders next would be counted from there, before all who wait.
+    """
+    here = ExportJob.objects.filter(node=OuterRef("node"), started_at__isnull=False)
+    started_last = here.order_by("-started_at").values("turn")[:1]
     won = (
         rested(now)
         .filter(pk=job_id)
         .update(
             state=State.RUNNING,
             attempt=F("attempt") + 1,
+            turn=Greatest(F("turn"), Coalesce(Subquery(started_last), F("turn"))),
             owner=owner,
             heartbeat_at=now,
             started_at=now,
@@ -181,10 +189,9 @@ def expire(job_id: UUID, now: datetime) -> bool:
 
 def keep_until(job_id: UUID, instant: datetime) -> bool:
     """Keep the file of a ready job at least until *instant*; False when it is ready no more."""
+    # Written even where it is kept for longer already: nobody may set a shorter time meanwhile.
     ready = ExportJob.objects.filter(pk=job_id, state=State.READY)
-    if ready.filter(expires_at__lt=instant).update(expires_at=instant):
-        return True
-    return ready.exists()
+    return bool(ready.update(expires_at=Greatest(Coalesce("expires_at", instant), instant)))
 
 
 def keep_locked_until(jobs: Iterable[ExportJob], instant: datetime) -> None:
@@ -205,6 +212,15 @@ def lose_file(job_id: UUID, now: datetime) -> bool:
     """Move from ready to expired before its time, because its file is not there any more."""
     ready = ExportJob.objects.filter(pk=job_id, state=State.READY)
     return bool(ready.update(state=State.EXPIRED, expires_at=now))
+
+
+def pull_back_beats(now: datetime, lease: timedelta) -> int:
+    """Let no heartbeat lie ahead of *now* by more than a lease, a clock was; return how many did.
+
+    A worker that lives writes its own again; one that died by then is missed a lease from now.
+    """
+    ahead = ExportJob.objects.filter(state=State.RUNNING, heartbeat_at__gt=now + lease)
+    return ahead.update(heartbeat_at=now)
 
 
 def requeue_lost(now: datetime, lease: timedelta, max_attempts: int) -> list[UUID]:

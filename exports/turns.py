@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
@@ -117,6 +118,8 @@ def move_to_nodes() -> int:
     """Bring queued jobs to where their streams' archives are by now; returns how many moved."""
     node = Subquery(ExportJob.objects.filter(pk=OuterRef("pk")).values("stream__node")[:1])
     astray = queued().filter(stream__isnull=False).exclude(node=F("stream__node"))
-    return ExportJob.objects.filter(pk__in=astray.values("pk"), state=State.QUEUED).update(
-        node=node
-    )
+    with transaction.atomic():
+        # In the order in which orders lock the jobs they share: nobody waits in a ring.
+        locked = astray.select_for_update(of=("self",)).order_by("stream_id", "pk")
+        moved = ExportJob.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
+        return moved.filter(state=State.QUEUED).update(node=node)

@@ -49,7 +49,9 @@ def wake_missing() -> int:
     for node, jobs in turns.waiting().items():
         missing = min(jobs - queue_length(queue_of(node)), MOST_AT_ONCE)
         for _ in range(missing):
-            sent += wake(node)
+            if not wake(node):
+                return sent  # nor will the broker take the others
+            sent += 1
     return sent
 
 

@@ -35,10 +35,11 @@ def create_task(
     """
     camera = find_camera(user, asked.camera_id)
     stream, interval = choose_footage(camera, asked, now)
-    if message := over_quota(user, 1):
-        raise Refused(HTTPStatus.TOO_MANY_REQUESTS, message)
     order = Order(interval, ((camera, stream),), Options(asked.container, transcode=True))
     with transaction.atomic():
+        downloads.hold_orders(user)
+        if message := over_quota(user, 1):
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, message)
         [download] = downloads.create_downloads(
             user=user, session_id=session_id, origin=origin, order=order, now=now
         )

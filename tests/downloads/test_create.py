@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from cameras.timeline import Interval
+from downloads import services
 from downloads.models import Download
+from downloads.serializers import order_of
 from exports.models import ExportJob
 from tests import factories
 from tests.factories import BEGIN, order_body
@@ -363,6 +367,32 @@ def test_refuses_more_files_in_progress_than_the_quota(api, alice, bob, settings
     assert post(api(bob), order_body(yard)).status_code == 200
     factories.finish(ExportJob.objects.first())
     assert post(client, order_body(yard, seconds=20)).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counts_the_other_of_two_orders_at_once(alice, settings, yard):
+    """Both were found to be within the quota before either was written."""
+    settings.VMS = {**settings.VMS, "VMS_EXPORT_MAX_ACTIVE": 1}
+    now, start, said = timezone.now(), Barrier(2), []
+    bodies = [order_body(yard, seconds=seconds) for seconds in (20, 30)]
+    orders = [order_of(alice, body, now) for body in bodies]
+
+    def place(order):
+        start.wait()
+        try:
+            services.order_downloads(user=alice, session_id="", origin="", order=order, now=now)
+            said.append("made")
+        except services.InvalidData as error:
+            said.extend(error.detail)
+        connection.close()
+
+    both = [Thread(target=place, args=(order,)) for order in orders]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert sorted(said) == ["ids", "made"]
+    assert ExportJob.objects.count() == 1
 
 
 @pytest.mark.parametrize("body", [[], [1], "text", 7, None])

@@ -176,3 +176,16 @@ def test_refuses_a_user_who_may_not_watch_the_camera_any_more(alice, api, stream
     download = factories.ready_download(alice, stream=stream)
     factories.grant(alice, stream.camera, status="blocked")
     assert refused(repeat(api(alice), download.pk)) == {"download"}
+
+
+def test_refuses_to_make_more_at_a_time_than_the_quota(api, alice, stream, settings):
+    settings.VMS = {**settings.VMS, "VMS_EXPORT_MAX_ACTIVE": 1}
+    first, second = (
+        factories.download(alice, job=factories.fail(factories.job(stream=stream, seconds=seconds)))
+        for seconds in (20, 30)
+    )
+    kept = factories.ready_download(alice, stream=stream)
+    client = api(alice)
+    assert repeat(client, first.pk).status_code == 200
+    assert refused(repeat(client, second.pk)) == {"download"}
+    assert repeat(client, kept.pk).status_code == 200

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from exports import states
@@ -89,6 +89,28 @@ def test_fails_a_job_whose_workers_were_lost_too_often(job):
     assert (job.state, job.error_code) == ("failed", "worker_lost")
 
 
+def test_misses_a_worker_that_died_while_its_clock_was_ahead(job):
+    """Set right again, the clock would need that hour to come to the last heartbeat."""
+    states.claim(job.pk, "first", NOW + timedelta(hours=1))
+    assert states.pull_back_beats(NOW, LEASE) == 1
+    assert states.requeue_lost(NOW, LEASE, 3) == []
+    assert states.requeue_lost(NOW + LEASE * 1.5, LEASE, 3) == [job.pk]
+
+
+def test_takes_nothing_from_a_worker_that_lives_with_a_clock_ahead(job):
+    claimed = states.claim(job.pk, "first", NOW + timedelta(hours=1))
+    for number in range(1, 4):
+        states.pull_back_beats(NOW + LEASE * number, LEASE)
+        states.beat(claimed, 10, NOW + timedelta(hours=1) + LEASE * number)
+        assert states.requeue_lost(NOW + LEASE * number, LEASE, 3) == []
+
+
+def test_lets_a_heartbeat_be_a_little_ahead(job):
+    claimed = states.claim(job.pk, "first", NOW + LEASE)
+    assert states.pull_back_beats(NOW, LEASE) == 0
+    assert ExportJob.objects.get(pk=job.pk).heartbeat_at == claimed.heartbeat_at
+
+
 def test_cancels_a_queued_job_at_once(job):
     assert states.cancel(job.pk, NOW)
     assert state_of(job) == "cancelled"
@@ -131,6 +153,30 @@ def test_expires_a_file_when_its_time_has_come_and_not_before(job):
     assert not states.expire(job.pk, NOW + LEASE)
     assert states.expire(job.pk, NOW + 3 * LEASE)
     assert not states.keep_until(job.pk, NOW + 9 * LEASE)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="a writer holds all rows anyway")
+@pytest.mark.django_db(transaction=True)
+def test_nobody_shortens_the_time_of_a_file_that_is_kept_long_enough_already():
+    """Not before whoever counts on it has committed."""
+    job = factories.finish(factories.job(), now=NOW)
+    refused = []
+
+    def shorten():
+        try:
+            with transaction.atomic():
+                ExportJob.objects.select_for_update(nowait=True).get(pk=job.pk)
+        except OperationalError as error:
+            refused.append(error)
+        connection.close()
+
+    with transaction.atomic():
+        assert states.keep_until(job.pk, job.expires_at - LEASE)
+        other = threading.Thread(target=shorten)
+        other.start()
+        other.join()
+    assert len(refused) == 1
+    assert ExportJob.objects.get(pk=job.pk).expires_at == job.expires_at
 
 
 def test_does_not_give_back_what_was_cancelled_meanwhile(job):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from cameras.timeline import Interval
@@ -16,6 +17,7 @@ from exports.options import Options
 from exports.orders import order_job, order_jobs
 from tests import factories
 from tests.factories import BEGIN
+from tests.running import wait_until
 
 MINUTE, DAY = 60, 86_400
 
@@ -189,3 +191,45 @@ def test_a_worker_waits_for_the_only_job_while_somebody_looks_at_it(alice, order
         worker.join(0.3)
     worker.join()
     assert taken == [job]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+@pytest.mark.django_db(transaction=True)
+def test_moving_jobs_to_their_nodes_waits_for_no_order_that_waits(alice, order):
+    """An order shares jobs by their streams; the one of the later stream is the older row."""
+    first, second = (factories.stream(factories.camera()) for _ in range(2))
+    [later] = order(alice, stream=second)
+    [sooner] = order(alice, stream=first)
+    for stream in (first, second):
+        stream.node = "attic"
+        stream.save()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            ExportJob.objects.select_for_update().get(pk=sooner.pk)
+            moving = pool.submit(turns.move_to_nodes)
+            wait_until(lambda: moving.done() or is_somebody_waiting())
+            ExportJob.objects.select_for_update().get(pk=later.pk)
+        assert moving.result() == 2
+        pool.submit(connections.close_all).result()
+    assert set(ExportJob.objects.values_list("node", flat=True)) == {"attic"}
+
+
+def is_somebody_waiting():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+
+def test_jobs_that_come_back_do_not_take_the_queue_back_with_them(alice, bob, mallory, order):
+    """A worker died with two jobs, and was missed when many others had been made."""
+    order(alice, 2)
+    lost = [take(), take()]
+    order(bob, 60)
+    work_off(most=30)
+    for job in lost:
+        states.give_back(job, timezone.now())
+    assert take() == lost[0]
+    order(mallory, 10)
+    served = work_off(most=11)
+    assert served[0] == lost[1]
+    assert sum(job.user_id == bob.pk for job in served) == 5
