@@ -108,5 +108,8 @@ class Store(Protocol):
             OSError: it could not be removed.
         """
 
-    def problem(self) -> str | None:
-        """Say in a few words why files can be neither kept nor found there; None when they can."""
+    def problem(self, *, is_quick: bool = False) -> str | None:
+        """Say in a few words why files can be neither kept nor found there; None when they can.
+
+        *is_quick* gives up within a few seconds.
+        """

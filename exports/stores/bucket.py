@@ -74,10 +74,10 @@ class BucketStore:
         status = self.requests.ask("HEAD", name, attempts=1, timeout_seconds=quick).status
         if status == HTTPStatus.OK:
             return True
-        self.require_that_it_is_missing(status)
+        self.require_that_it_is_missing(status, is_quick=True)
         return False
 
-    def require_that_it_is_missing(self, status: int) -> None:
+    def require_that_it_is_missing(self, status: int, *, is_quick: bool = False) -> None:
         """See that a file is really not there: a bucket that is not there answers 404 too.
 
         Raises:
@@ -85,7 +85,7 @@ class BucketStore:
         """
         if status != HTTPStatus.NOT_FOUND:
             raise StorageAway(f"the bucket answers {status}")
-        if problem := self.problem():
+        if problem := self.problem(is_quick=is_quick):
             raise StorageAway(problem)
 
     def link(self, name: str, method: str, seconds: int, answer: LinkAnswer) -> str:
@@ -130,9 +130,9 @@ class BucketStore:
         else:
             self.delete(name)
 
-    def problem(self) -> str | None:
+    def problem(self, *, is_quick: bool = False) -> str | None:
         try:
-            status = self.requests.ask("HEAD", "").status
+            status = self.ask_for_bucket(is_quick=is_quick)
         except StorageAway as error:
             return str(error)
         if status == HTTPStatus.OK:
@@ -142,6 +142,13 @@ class BucketStore:
         if status == HTTPStatus.NOT_FOUND:
             return "there is no such bucket"
         return f"the bucket answers {status}; perhaps it is in another region"
+
+    def ask_for_bucket(self, *, is_quick: bool) -> int:
+        if not is_quick:
+            return int(self.requests.ask("HEAD", "").status)
+        # Twice: one answer that was lost must not keep everybody else from asking.
+        seconds = min(QUICK_SECONDS / 2, self.place.timeout_seconds)
+        return int(self.requests.ask("HEAD", "", attempts=2, timeout_seconds=seconds).status)
 
 
 def is_ours(name: str) -> bool:

@@ -82,7 +82,7 @@ class DiskStore:
     def remove_stray(self, name: str) -> None:
         storage.delete(name)
 
-    def problem(self) -> str | None:
+    def problem(self, *, is_quick: bool = False) -> str | None:  # noqa: ARG002 - a folder always is
         return None if storage.is_present() else "the storage folder is not there"
 
 

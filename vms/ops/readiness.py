@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from time import monotonic
 
 import redis
 from django.conf import settings
@@ -12,10 +13,13 @@ from kombu import Connection
 
 from exports import storage
 from exports.errors import ExportError
+from exports.stores.choice import current_store
 from vms.media.ffmpeg import NoFfmpeg, ffmpeg_version, find_ffmpeg
 from vms.ops.folders import folder_problem
 
 ASK_SECONDS = 2.0
+# Of what somebody else's server said, who may count requests.
+KEPT_SECONDS = 5.0
 OK = "ok"
 
 
@@ -62,7 +66,16 @@ def room() -> str:
         free = storage.free_room()
     except ExportError:
         return "The storage folder cannot be asked."
-    return OK if free > 0 else "The storage folder has no room beyond the reserve."
+    if free <= 0:
+        return "The storage folder has no room beyond the reserve."
+    return OK if settings.VMS["VMS_S3_BUCKET"] is None else bucket(int(monotonic() // KEPT_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def bucket(_moment: int) -> str:
+    """Ask the bucket of finished files once in a moment, however many probes there are."""
+    problem = current_store().problem(is_quick=True)
+    return OK if problem is None else f"Finished files cannot be kept: {problem}."
 
 
 def ffmpeg() -> str:

@@ -12,6 +12,7 @@ from exports.models import ExportJob
 from exports.stores.choice import current_store
 from tests import factories
 from tests.s3 import BUCKET, SECRET, Fault, keys, uploads
+from vms.ops import readiness
 from vms.ops.diagnosis import Level
 from vms.ops.diagnosis import bucket as look_at_bucket
 
@@ -90,3 +91,28 @@ def test_doctor_asks_the_bucket(bucket, s3_proxy, settings):
 
 def test_doctor_says_nothing_of_a_bucket_nobody_has():
     assert list(look_at_bucket()) == []
+
+
+def storage_part(client):
+    readiness.bucket.cache_clear()
+    try:
+        return client.get("/readyz").json()["parts"]["storage"]
+    finally:
+        readiness.bucket.cache_clear()
+
+
+def test_readyz_asks_the_bucket(bucket, client, s3_proxy, settings):
+    assert storage_part(client) == "ok"
+    s3_proxy.faults.append(Fault(lambda _method, _path: True, "500", times=2))
+    said = storage_part(client)
+    assert said == "Finished files cannot be kept: the bucket does not answer: status 500."
+    settings.VMS = {**settings.VMS, "VMS_S3_BUCKET": "another-bucket"}
+    current_store().requests.away_until = 0
+    assert storage_part(client) == "Finished files cannot be kept: there is no such bucket."
+
+
+def test_readyz_asks_the_bucket_once_for_many_probes(bucket, s3_proxy):
+    readiness.bucket.cache_clear()
+    assert [readiness.bucket(1) for _ in range(9)] == ["ok"] * 9
+    readiness.bucket.cache_clear()
+    assert len(s3_proxy.asked) == 1
