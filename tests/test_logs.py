@@ -6,9 +6,12 @@ import logging
 
 import pytest
 import structlog
+from celery import shared_task
+from django_structlog.celery.receivers import CeleryReceiver
 from uvicorn.logging import AccessFormatter
 
 from vms.logs import Redacting, logging_config, redact, redact_event
+from vms.webhooks.tasks import forget_deliveries
 
 
 @pytest.mark.parametrize(
@@ -90,11 +93,51 @@ def test_hides_it_in_tracebacks_and_arguments_of_library_loggers(style):
     [
         ("celery.worker.strategy", "WARNING"),
         ("celery.app.trace", "WARNING"),
+        ("celery.beat", "WARNING"),
         ("django.request", "ERROR"),
     ],
 )
 def test_leaves_requests_and_tasks_to_their_own_lines(name, level):
     assert logging_config("json", "INFO")["loggers"][name] == {"level": level}
+
+
+@pytest.fixture
+def task_lines(caplog):
+    """What a worker and beat would write of tasks; as they do, by the signals of Celery."""
+    receiver = CeleryReceiver()
+    receiver.connect_worker_signals()
+    caplog.set_level(logging.INFO)
+    yield lambda: [record.msg["event"] for record in caplog.records if type(record.msg) is dict]
+    del receiver  # signals hold it weakly
+
+
+@shared_task(name="tests.somebodys")
+def somebodys_task():
+    """Stands for what is ordered."""
+
+
+def test_says_of_tasks_when_they_begin_and_end(task_lines):
+    somebodys_task.apply()
+    assert task_lines() == ["task_started", "task_succeeded"]
+
+
+def test_says_of_those_of_beat_only_what_they_did(task_lines, monkeypatch):
+    monkeypatch.setattr("vms.webhooks.tasks.forget_old", lambda _now: 3)
+    forget_deliveries.apply()
+    assert task_lines() == ["webhook deliveries forgotten"]
+
+
+def test_says_of_those_of_beat_that_they_failed(task_lines, monkeypatch):
+    monkeypatch.setattr("vms.webhooks.tasks.forget_old", lambda _now: 1 / 0)
+    forget_deliveries.apply()
+    assert task_lines() == ["task_failed"]
+
+
+def test_says_it_of_those_of_beat_too_at_debug(task_lines, monkeypatch, caplog):
+    monkeypatch.setattr("vms.webhooks.tasks.forget_old", lambda _now: 0)
+    caplog.set_level(logging.DEBUG)
+    forget_deliveries.apply()
+    assert {"task_started", "task_succeeded"} <= set(task_lines())
 
 
 def access_record(path):

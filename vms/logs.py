@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import structlog
+from django.conf import settings
 
 # user:password@ of any address; up to the last @, since passwords hold some.
 CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
@@ -83,6 +84,30 @@ class Redacting(logging.Filter):
         return True
 
 
+class Rounds(logging.Filter):
+    """Leaves out that beat's tasks were sent, began and ended, all day long, unless DEBUG is asked.
+
+    What they did they say themselves; a failure has its line.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.INFO or logging.getLogger().isEnabledFor(logging.DEBUG):
+            return True
+        return task_of(record) not in {
+            one["task"] for one in settings.CELERY_BEAT_SCHEDULE.values()
+        }
+
+
+def task_of(record: logging.LogRecord) -> str | None:
+    """Return the name of the task that a line of `django_structlog` is about."""
+    # Whoever writes these lines has it loaded; other processes are spared it.
+    from celery import current_task
+
+    event = record.msg if isinstance(record.msg, Mapping) else {}
+    running = getattr(current_task, "name", None)
+    return event.get("child_task_name") or event.get("task") or running
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -119,13 +144,15 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
-        "filters": {"redacting": {"()": Redacting}},
+        "filters": {"redacting": {"()": Redacting}, "rounds": {"()": Rounds}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django.server": {"level": "WARNING"},
             # Requests have lines with ids already; who wants these too gets them without secrets.
             "uvicorn.access": {"level": "WARNING", "filters": ["redacting"]},
+            "celery.beat": {"level": "WARNING"},
+            "django_structlog.celery.receivers": {"filters": ["rounds"]},
             "celery.redirected": {"level": "WARNING"},
             # Requests and tasks have one line each already, with their ids.
             "celery.worker.strategy": {"level": "WARNING"},

@@ -14,4 +14,5 @@ log = structlog.get_logger(__name__)
 @shared_task(ignore_result=True)
 def forget_deleted() -> None:
     """Remove tasks that have said long enough that they were deleted."""
-    log.info("deleted PSIM tasks forgotten", tasks=services.forget_deleted(timezone.now()))
+    if forgotten := services.forget_deleted(timezone.now()):
+        log.info("deleted PSIM tasks forgotten", tasks=forgotten)

@@ -19,7 +19,7 @@ from vms.webhooks import attempts, rounds
 from vms.webhooks.attempts import Outcome, claim, is_work_left, note
 from vms.webhooks.models import Delivery, Webhook
 from vms.webhooks.recording import record_test
-from vms.webhooks.rounds import LOCK, run_round
+from vms.webhooks.rounds import LOCK, RoundLock, run_round
 from vms.webhooks.signatures import secret_of
 from vms.webhooks.tasks import send_due
 
@@ -330,6 +330,23 @@ def test_runs_one_round_at_a_time(alice, webhook, receiver, happen):
     cache.delete(LOCK)
     send_due()
     assert len(receiver.requests) == 1
+    assert cache.get(LOCK) is None
+
+
+def test_a_round_that_lost_its_place_leaves_the_next_ones_alone(alice, receiver, happen):
+    """One that stood still for longer than its lock lives, while another round began."""
+    for _ in range(rounds.SENDERS + 1):
+        Webhook.objects.create(user=alice, url=receiver.url)
+    happen(alice)
+    late, next_one = RoundLock(), RoundLock()
+    assert late.take()
+    cache.delete(LOCK)
+    assert next_one.take()
+    assert run_round(late.keep) == rounds.SENDERS
+    late.drop()
+    assert next_one.keep()
+    assert run_round(next_one.keep) == 1
+    next_one.drop()
     assert cache.get(LOCK) is None
 
 

@@ -5,6 +5,8 @@ Threads do nothing but send; what is written to the database is written by one o
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from time import monotonic
 
@@ -31,13 +33,42 @@ NOT_MADE = "The server could not make the attempt."
 log = structlog.get_logger(__name__)
 
 
-def run_round() -> int:
-    """Send what is due until nothing is, or the time is over; returns how many attempts it made."""
-    begin, attempts = monotonic(), 0
+class RoundLock:
+    """Keeps other rounds away, and says who does.
+
+    So a round that was thought dead, and lost it, neither prolongs nor drops that of the next. A
+    moment lies between looking and writing: what two rounds at once would cost is a few threads,
+    each delivery is taken by one of them.
+    """
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(8)
+
+    def take(self) -> bool:
+        return bool(cache.add(LOCK, self.token, LOCK_SECONDS))
+
+    def is_mine(self) -> bool:
+        return bool(cache.get(LOCK) == self.token)
+
+    def keep(self) -> bool:
+        """Say that the round lives; False when another one has taken its place."""
+        return self.is_mine() and bool(cache.touch(LOCK, LOCK_SECONDS))
+
+    def drop(self) -> None:
+        if self.is_mine():
+            cache.delete(LOCK)
+
+
+def run_round(keep: Callable[[], bool] = lambda: True) -> int:
+    """Send what is due until nothing is, or the time is over; returns how many attempts it made.
+
+    It begins no more once *keep*, which is asked every few seconds, says that it is another's turn.
+    """
+    begin, attempts, is_ours = monotonic(), 0, True
     running: dict[Future[Outcome], Delivery] = {}
     with ThreadPoolExecutor(SENDERS, thread_name_prefix="webhooks") as pool:
         while True:
-            if monotonic() - begin < ROUND_SECONDS:
+            if is_ours and monotonic() - begin < ROUND_SECONDS:
                 busy = {delivery.webhook_id for delivery in running.values()}
                 for delivery in claim(SENDERS - len(running), busy, timezone.now()):
                     running[pool.submit(attempt, delivery, limits())] = delivery
@@ -47,7 +78,7 @@ def run_round() -> int:
             finished, _others = wait(running, SIGN_OF_LIFE_SECONDS, FIRST_COMPLETED)
             for future in finished:
                 note(running.pop(future), future.result(), timezone.now())
-            cache.touch(LOCK, LOCK_SECONDS)
+            is_ours = is_ours and keep()
 
 
 def attempt(delivery: Delivery, limits: Limits) -> Outcome:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import structlog
 from celery import shared_task
-from django.core.cache import cache
 from django.utils import timezone
 
 from vms.webhooks.attempts import forget_old, is_work_left
-from vms.webhooks.rounds import LOCK, LOCK_SECONDS, run_round
+from vms.webhooks.rounds import RoundLock, run_round
 
 log = structlog.get_logger(__name__)
 
@@ -20,12 +19,13 @@ def send_due() -> None:
     Queued for each event and by beat; whoever finds a round running leaves the work to it, and
     the round looks once more when it has let go.
     """
-    if not cache.add(LOCK, True, LOCK_SECONDS):
+    lock = RoundLock()
+    if not lock.take():
         return
     try:
-        sent = run_round()
+        sent = run_round(lock.keep)
     finally:
-        cache.delete(LOCK)
+        lock.drop()
     if sent:
         log.info("webhooks sent", attempts=sent)
     if is_work_left(timezone.now()):
@@ -35,4 +35,5 @@ def send_due() -> None:
 @shared_task(ignore_result=True)
 def forget_deliveries() -> None:
     """Remove the oldest lines of the log."""
-    log.info("webhook deliveries forgotten", deliveries=forget_old(timezone.now()))
+    if forgotten := forget_old(timezone.now()):
+        log.info("webhook deliveries forgotten", deliveries=forgotten)
