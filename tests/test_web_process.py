@@ -1,4 +1,4 @@
-"""What a web process does so that a thousand sockets fit into it."""
+"""What server processes do to stay small: so a thousand sockets fit into a web process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from vms.env import PROJECT_DIR
+from vms.ops.api import api_program
 from vms.ops.web import WebAddress, web_program
 
 TELL = """
@@ -41,41 +42,46 @@ def test_keeps_no_compressor_for_each_socket():
 
 LOADED = """
 import json, os, sys
-from vms.ops.web_server import leave_out, unused
+from vms.ops.footprint import leave_out, unused
 leave_out(unused(os.environ))
 import uvicorn, vms.asgi
-names = ("pygments", "requests", "rich", "watchfiles", "psycopg", "structlog", "celery")
+names = ("pygments", "requests", "rich", "watchfiles", "jinja2", "django.contrib.postgres",
+         "psycopg", "cryptography", "structlog", "celery")
 print(json.dumps([name for name in names if sys.modules.get(name)]))
 """
+POSTGRES = {"VMS_DATABASE_URL": "postgres://vms@127.0.0.1/v"}
+SQLITE = {"VMS_DATABASE_URL": "sqlite:////nowhere/vms.sqlite3"}
+LICENSED = {"VMS_LICENSE_PUBLIC_KEY": "A" * 43 + "="}
 
 
 @pytest.mark.parametrize(
-    ("database", "drivers"),
-    [("", []), ("sqlite:////nowhere/vms.sqlite3", []), ("postgres://vms@127.0.0.1/v", ["psycopg"])],
+    ("chosen", "wanted"),
+    [
+        ({}, []),
+        (SQLITE, []),
+        (POSTGRES, ["psycopg"]),
+        (LICENSED, ["cryptography"]),
+        (POSTGRES | LICENSED, ["psycopg", "cryptography"]),
+    ],
 )
-def test_loads_no_library_that_it_does_not_call(environment, database, drivers):
-    own = {
-        "VMS_DATABASE_URL": database,
-        "VMS_SECRET_KEY": "of this test alone, forty letters at least",
-    }
+def test_loads_no_library_that_it_does_not_call(environment, chosen, wanted):
+    own = {**chosen, "VMS_SECRET_KEY": "of this test alone, forty letters at least"}
     bare = {name: text for name, text in environment.items() if name != "VMS_DATABASE_URL"}
-    values = {**bare, **(own if database else {})}
     run = subprocess.run(
         [sys.executable, "-c", LOADED],
         cwd=PROJECT_DIR,
-        env={**values, "DJANGO_SETTINGS_MODULE": "vms.settings"},
+        env={**bare, **own, "DJANGO_SETTINGS_MODULE": "vms.settings"},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
     loaded = json.loads(run.stdout.splitlines()[-1])
-    assert loaded == [*drivers, "structlog", "celery"]
+    assert loaded == [*wanted, "structlog", "celery"]
 
 
 ARENAS = """
 import ctypes, threading
-from vms.ops.web_server import share_one_arena
-share_one_arena()
+{become}
 libc, ready = ctypes.CDLL(None), threading.Barrier(8)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 def take():
@@ -87,12 +93,15 @@ threads = [threading.Thread(target=take) for _ in range(8)]
 libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
 libc.fflush(None)
 """
+SERVER = "from vms.ops.footprint import share_one_arena; share_one_arena()"
+WORKER = "import vms.celery; from celery import signals; signals.worker_init.send(sender=None)"
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the library of GNU")
-def test_its_threads_take_memory_from_one_place():
+@pytest.mark.parametrize("become", [SERVER, WORKER], ids=["server", "worker"])
+def test_its_threads_take_memory_from_one_place(become):
     run = subprocess.run(
-        [sys.executable, "-c", ARENAS],
+        [sys.executable, "-c", ARENAS.format(become=become)],
         cwd=PROJECT_DIR,
         check=True,
         stdout=subprocess.PIPE,
@@ -102,8 +111,10 @@ def test_its_threads_take_memory_from_one_place():
 
 
 def test_is_started_that_way():
-    command = web_program(WebAddress("127.0.0.1", 8000, "localhost"), []).command
-    assert command[1:4] == ["-m", "vms.ops.web_server", "vms.asgi:application"]
+    address = WebAddress("127.0.0.1", 8000, "localhost")
+    web, api = web_program(address, []).command, api_program(address, []).command
+    assert web[1:4] == ["-m", "vms.ops.web_server", "vms.asgi:application"]
+    assert api[1:4] == ["-m", "vms.ops.api_server", "vms.wsgi:application"]
 
 
 RENDERER = """

@@ -13,13 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 
 from vms.api.dates import parse_zoned_time, wire_timestamp
+
+if TYPE_CHECKING:  # six megabytes that a server without a license is spared
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 # What is signed begins with this: a signature made for anything else is none of a license.
 PURPOSE = b"vms license 1\n"
@@ -97,11 +101,18 @@ def read(path: Path, public_key: bytes | None) -> License:
         signature = base64.b64decode(fields["signature"], validate=True)
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise BadLicense(UNREADABLE) from error
+    refuse_forged(public_key, signature, message)
+    return license_of(fields)
+
+
+def refuse_forged(public_key: bytes, signature: bytes, message: bytes) -> None:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except InvalidSignature as error:
         raise BadLicense(FORGED) from error
-    return license_of(fields)
 
 
 def license_of(fields: Mapping[str, Any]) -> License:

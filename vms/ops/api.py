@@ -24,7 +24,7 @@ def api_program(address: WebAddress, trusted_proxies: Sequence[str]) -> Program:
         name="api",
         command=[
             sys.executable,
-            *("-m", "gunicorn", "vms.wsgi:application"),
+            *("-m", "vms.ops.api_server", "vms.wsgi:application"),
             *("--bind", address.bind, "--worker-class", "gthread"),
             *("--workers", str(PROCESSES), "--threads", str(THREADS)),
             *("--timeout", str(REQUEST_SECONDS), "--graceful-timeout", str(FINISH_SECONDS)),
