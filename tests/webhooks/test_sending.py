@@ -145,10 +145,11 @@ def test_tries_the_next_address_when_nobody_listens_at_one(receiver, limits, res
 
 
 def test_says_that_nobody_listens(limits):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with pytest.raises(NotSent, match="Nobody answers at this address"):
-        post(read_target(f"https://127.0.0.1:{port}/"), BODY, {}, limits())
+    with socket.socket() as deaf:  # taken, and nobody listens there
+        deaf.bind(("127.0.0.1", 0))
+        target = read_target(f"https://127.0.0.1:{deaf.getsockname()[1]}/")
+        with pytest.raises(NotSent, match="Nobody answers at this address"):
+            post(target, BODY, {}, limits())
 
 
 def test_asks_no_proxy_of_the_environment(receiver, limits, monkeypatch):
@@ -215,7 +216,8 @@ def test_ends_a_handshake_that_never_does(limits):
 
 def test_knows_the_status_though_the_rest_never_comes(receiver, limits):
     receiver.answer = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-    assert post(read_target(receiver.url), BODY, {}, limits(seconds=0.5)) == 200
+    # Time enough for a busy machine to get as far as the status.
+    assert post(read_target(receiver.url), BODY, {}, limits(seconds=3)) == 200
 
 
 def test_reads_no_more_of_an_answer_than_it_needs(receiver, limits):
