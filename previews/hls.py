@@ -23,6 +23,7 @@ from exports.engines.tracks import tagged
 from exports.plan import ExportPlan, Slice
 from previews.hls_lanes import Lane, piece_of
 from previews.hls_playlist import Fragment, lines
+from previews.hls_silence import silence_for
 from vms.media.mp4.atoms import Malformed
 from vms.media.mp4.entries import read_entry
 from vms.media.mp4.fragmenting import FragmentTrack, InitTrack, fragment_head, init_section
@@ -74,7 +75,13 @@ class Fragmenter:
         self.lanes = {"video": Lane("video", clock_of(plan))}
         if plan.audio is not None:
             self.lanes["audio"] = Lane("audio", plan.audio.time_base.denominator)
-        self.sound = sound_entry(plan)
+        self.sound = sound_of(plan)
+        self.silence = None
+        if self.sound is not None:
+            self.silence = silence_for(self.sound, self.lanes["audio"].clock)
+        if self.silence is None and not all(len(part.audio) for part in plan.slices):
+            self.sound = None
+            self.lanes.pop("audio", None)
         self.parts: list[Part] = []
         self.size = 0
         self.known: dict[str, int] = {}
@@ -141,6 +148,8 @@ class Fragmenter:
         video = piece.samples["video"]
         init = self.init_of(track.entries[int(video.entry[0])])
         placed, media = self.place(part, track, piece)
+        if self.silence is not None:
+            self.silence.fill(placed, media, end_ns)
         numbers = {kind: number for number, kind in enumerate(self.lanes, start=1)}
         tracks = [FragmentTrack(numbers[kind], samples) for kind, samples in placed.items()]
         size = sum(one.length for one in media)
@@ -196,7 +205,8 @@ class Fragmenter:
                 InitTrack("video", lane.clock, tagged(entry), known.width, known.height, lane.delay)
             ]
             if self.sound is not None:
-                tracks.append(InitTrack("audio", self.lanes["audio"].clock, self.sound))
+                clock = self.lanes["audio"].clock
+                tracks.append(InitTrack("audio", clock, self.sound.entries[0]))
             section = init_section(tracks)
             self.known[known.config] = len(self.inits)
             self.inits.append((self.size, len(section)))
@@ -232,9 +242,9 @@ def stretches(index: FileIndex, piece: Piece) -> Spans:
     return spans
 
 
-def sound_entry(plan: ExportPlan) -> bytes | None:
-    """Return the sample entry of the sound; the plan takes sound of one format only."""
+def sound_of(plan: ExportPlan) -> TrackIndex | None:
+    """Return the first track of sound; the plan takes sound of one format only."""
     for part in plan.slices:
         if len(part.audio):
-            return index_of(part).tracks["audio"].entries[0]
+            return index_of(part).tracks["audio"]
     return None

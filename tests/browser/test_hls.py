@@ -12,7 +12,7 @@ from tests.browser.chromium import PROGRAM, browser
 from tests.browser.files import serving as serving_page
 from tests.browser.test_playback import number_in, wanted
 from tests.footage import Footage
-from tests.previews.archive import asked, record, resized, serving
+from tests.previews.archive import asked, partly_heard, record, resized, serving
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -102,6 +102,15 @@ def test_seeks_back_and_forth_over_a_gap_and_plays_through_it(page, play, alice)
     seek(page, 0.05)
     page.run("play(4)")
     assert number_in(page.run("picture()")) == numbers[-1]
+
+
+def test_shows_pictures_without_sound_between_others(page, play, alice):
+    """A player jumps over what has not both; so there is silence."""
+    first, *others = partly_heard()
+    play(record(first, alice, *others), 0, 12)
+
+    for seconds in (0.05, 3.95, 4.05, 7.05, 7.95, 8.05):
+        assert seek(page, seconds) == wanted(0, 12)[int(seconds * 10)]
 
 
 def test_seeks_back_and_forth_over_a_change_of_picture_size(page, play, alice):

@@ -50,6 +50,14 @@ def resized() -> list[Footage]:
     ]
 
 
+def partly_heard(sound: str = "aac") -> list[Footage]:
+    """Describe twelve seconds without sound in the middle third."""
+    return [
+        Footage(seconds=4, begin=BEGIN + timedelta(seconds=4 * index), audio=audio)
+        for index, audio in enumerate((sound, None, sound))
+    ]
+
+
 def wire(seconds: float) -> str:
     """Write the instant so many seconds after the footage begins."""
     return f"{BEGIN + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S.%fZ}"
