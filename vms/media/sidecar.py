@@ -49,6 +49,10 @@ TYPES: dict[int, np.dtype[Any]] = {
     -4: np.dtype("<i4"),
     -8: np.dtype("<i8"),
 }
+# Widths, and what is the first that is too large for them.
+UNSIGNED = ((1, 2**8), (2, 2**16), (4, 2**32))
+SIGNED = ((-1, 2**7), (-2, 2**15), (-4, 2**31), (-8, 2**63))
+PADDING = bytes(8)
 
 
 class BadSidecar(Exception):
@@ -112,19 +116,14 @@ def read_sidecar(path: Path, size: int, mtime_ns: int) -> FileIndex:
 
 
 def encode(index: FileIndex) -> bytes:
+    stored: list[bytes] = []
     heads = [FILE.pack(index.size, index.mtime_ns, index.truncated, len(index.tracks))]
-    columns = [Column(index.spans.begin), Column(index.spans.length)]
-    heads += [column.head for column in columns]
+    heads += [put_column(array, stored) for array in (index.spans.begin, index.spans.length)]
     for track in index.tracks.values():
-        own = [Column(array) for array in arrays_of(track.table)]
         heads += track_heads(track)
-        heads += [column.head for column in own]
-        columns += own
+        heads += [put_column(array, stored) for array in arrays_of(track.table)]
     head = b"".join(heads)
-    parts = [head, padding(HEAD.size + len(head))]
-    for column in columns:
-        parts += [column.data, padding(len(column.data))]
-    body = b"".join(parts)
+    body = b"".join((head, padding(HEAD.size + len(head)), *stored))
     return HEAD.pack(MAGIC, zlib.crc32(body)) + body
 
 
@@ -165,16 +164,20 @@ def arrays_of(table: Table) -> list[Array]:
 ARRAYS = 9
 
 
-class Column:
-    """An array as it is stored: in the narrowest type, once when all values are equal."""
+def put_column(array: Array, stored: list[bytes]) -> bytes:
+    """Put an array behind those *stored*, in the narrowest type, once if all are equal.
 
-    def __init__(self, array: Array) -> None:
-        least, most = bounds(array)
-        stored = array[:1] if least == most else array
-        kind = narrowest(least, most)
-        signed = -1 if kind.kind == "i" else 1
-        self.head = COLUMN.pack(signed * kind.itemsize, len(array), len(stored))
-        self.data = stored.astype(kind).tobytes()
+    Returns its head.
+    """
+    count = len(array)
+    least, most = bounds(array)
+    width = narrowest(least, most)
+    if least == most:
+        data = least.to_bytes(abs(width), "little", signed=width < 0) if count else b""
+    else:
+        data = array.astype(TYPES[width]).tobytes()
+    stored += (data, padding(len(data)))
+    return COLUMN.pack(width, count, len(data) // abs(width))
 
 
 def bounds(array: Array) -> tuple[int, int]:
@@ -182,19 +185,19 @@ def bounds(array: Array) -> tuple[int, int]:
     if len(array) > FEW:
         return int(array.min()), int(array.max())
     values = array.tolist()
-    return min(values, default=0), max(values, default=0)
+    return (min(values), max(values)) if values else (0, 0)
 
 
-def narrowest(least: int, most: int) -> np.dtype[Any]:
-    """Return the smallest type that holds all values."""
+def narrowest(least: int, most: int) -> int:
+    """Return the smallest width that holds all values."""
     if least >= 0:
-        return TYPES[next((width for width in (1, 2, 4) if most < 1 << 8 * width), -8)]
+        return next((width for width, limit in UNSIGNED if most < limit), -8)
     reach = max(most, -least - 1)
-    return TYPES[-next(width for width in (1, 2, 4, 8) if reach < 1 << 8 * width - 1)]
+    return next(width for width, limit in SIGNED if reach < limit)
 
 
 def padding(length: int) -> bytes:
-    return bytes(-length % 8)
+    return PADDING[: -length % 8]
 
 
 def decode(data: bytes) -> FileIndex:

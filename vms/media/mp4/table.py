@@ -72,6 +72,8 @@ class Table:
     @property
     def ticks(self) -> int:
         """The sum of all durations."""
+        if len(self.step_ticks) == 1:
+            return int(self.step_count[0]) * int(self.step_ticks[0])
         return int(np.dot(self.step_count.astype(np.int64), self.step_ticks.astype(np.int64)))
 
     @property
