@@ -35,6 +35,8 @@ QUICK = {
     "VMS_CLEANUP_INTERVAL_SECONDS": "5",
     "VMS_RECONCILE_INTERVAL_SECONDS": "1",
     "VMS_EXPORT_LEASE_SECONDS": "5",
+    # So short a lease may end on a busy machine without anybody's fault.
+    "VMS_EXPORT_MAX_ATTEMPTS": "20",
     "VMS_EXPORT_CONCURRENCY": "1",
 }
 PREPARE = """
