@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.client import PATIENT
 from tests.push.hard.broken import Dice
 from tests.running import PATIENCE_SECONDS
 
@@ -64,14 +65,15 @@ def test_broken_frames_and_handshakes_hurt_nobody(start_up, finisher):
 @contextmanager
 def plain(url, token):
     headers = {"Authorization": f"Bearer {token}"}
-    with connect(f"{ws(url)}/ws/notifications", additional_headers=headers) as opened:
+    address = f"{ws(url)}/ws/notifications"
+    with connect(address, additional_headers=headers, **PATIENT) as opened:
         assert json.loads(opened.recv(PATIENCE_SECONDS))["type"] == "authenticated"
         yield opened
 
 
 @contextmanager
 def pusher(url, _token):
-    with connect(f"{ws(url)}/ws/app/vms?protocol=7") as opened:
+    with connect(f"{ws(url)}/ws/app/vms?protocol=7", **PATIENT) as opened:
         yield opened
 
 

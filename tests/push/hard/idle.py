@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from websockets.sync.client import connect
 
+from tests.client import PATIENT
 from tests.push.hard.fuzz import plain, raw_plain, ws
 from tests.running import PATIENCE_SECONDS
 
@@ -42,7 +43,8 @@ def test_a_minute_of_silence(start_up, finisher):
 def subscribed(url, session):
     """Open a Pusher socket that listens to what its session orders."""
     headers = {"Authorization": f"Bearer {session['token']}"}
-    with connect(f"{ws(url)}/ws/app/vms?protocol=7", additional_headers=headers) as opened:
+    address = f"{ws(url)}/ws/app/vms?protocol=7"
+    with connect(address, additional_headers=headers, **PATIENT) as opened:
         assert "connection_established" in opened.recv(PATIENCE_SECONDS)
         data = {"channel": f"token.{session['id']}"}
         opened.send(json.dumps({"event": "pusher:subscribe", "data": data}))
