@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import mmap
 import os
 import re
 import shutil
+import struct
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from celery.signals import worker_init
 from django.conf import settings
 
 from exports.errors import NoRoom, StorageFailed
@@ -23,6 +27,9 @@ PARTIAL = ".partial"
 OWN_NAME = re.compile(r"(?P<job>[0-9a-f]{32})-(?P<attempt>\d+)\.[a-z0-9]+")
 GRACE = timedelta(minutes=1)
 BLOCK = 2**20
+# Which storage folder this worker has met: one page of memory for all processes that it forks.
+met = mmap.mmap(-1, mmap.PAGESIZE)
+MET = struct.Struct("32sQQ")
 # What `st_blocks` counts in, on any file system: stat(2).
 BLOCKS_OF = 512
 
@@ -35,15 +42,49 @@ def partial_path(stem: str, suffix: str) -> Path:
     """Return where to make a file; nothing of an earlier try is left there.
 
     Raises:
-        StorageFailed: the storage folder cannot be written.
+        StorageFailed: the storage folder cannot be written, or its disk went away.
     """
     path = root() / PARTIAL / f"{stem}.{suffix}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not is_present():
+            prepare()
         path.unlink(missing_ok=True)
     except OSError as error:
         raise failed(error) from error
+    remember()
     return path
+
+
+def prepare() -> None:
+    """Begin a storage folder, unless another one was at its place since this worker began.
+
+    What is there instead is the mount point of a disk that went away: files made in it would hide
+    below the disk when it comes back, and those on the disk would count as gone.
+
+    Raises:
+        OSError: it went away, or cannot be made.
+    """
+    place, device, number = MET.unpack_from(met)
+    if place == place_digest() and (device, number) != identity():
+        raise FileNotFoundError(errno.ENOENT, "the storage folder is not there any more")
+    (root() / PARTIAL).mkdir(parents=True, exist_ok=True)
+
+
+@worker_init.connect
+def remember(**_kwargs: Any) -> None:
+    """Note, for all processes of this worker, which folder is at its place, if one is in use."""
+    if is_present():
+        MET.pack_into(met, 0, place_digest(), *identity())
+
+
+def place_digest() -> bytes:
+    return hashlib.sha256(os.fsencode(root())).digest()
+
+
+def identity() -> tuple[int, int]:
+    """Tell the storage folder from others at its place; raises OSError when there is none."""
+    facts = root().stat()
+    return facts.st_dev, facts.st_ino
 
 
 def require_room(size: int) -> None:

@@ -260,7 +260,7 @@ CELERY_TASK_ROUTES = {"previews.tasks.*": {"queue": "previews"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = VMS["VMS_TIME_ZONE"]
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "vms.ops.schedule:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "clean up": {
         "task": "downloads.tasks.clean_up",

@@ -71,6 +71,27 @@ def test_fails_when_the_folder_cannot_be_made(settings, tmp_path):
         storage.partial_path("abc-1", "mp4")
 
 
+def test_makes_nothing_in_the_mount_point_of_a_disk_that_went_away(settings, tmp_path):
+    make()
+    settings.STORAGE_DIR.rename(tmp_path / "disk")
+    settings.STORAGE_DIR.mkdir()
+
+    with pytest.raises(StorageFailed):
+        storage.partial_path("abc-2", "mp4")
+    assert list(settings.STORAGE_DIR.iterdir()) == []
+
+    settings.STORAGE_DIR.rmdir()
+    (tmp_path / "disk").rename(settings.STORAGE_DIR)
+    assert not storage.partial_path("abc-2", "mp4").exists()
+
+
+def test_makes_its_folder_anew_when_somebody_tidied_it_away(settings):
+    make().unlink()
+    (settings.STORAGE_DIR / ".partial").rmdir()
+
+    assert make().exists()
+
+
 def test_lists_old_files_of_ours_and_no_others(settings):
     names = [f"{letters * 16}-1" for letters in ("aa", "bb", "cc")]
     old, also_old, fresh = (storage.publish(make(name), name) for name in names)
