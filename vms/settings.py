@@ -220,6 +220,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vms.api.openapi.declare_common_answers",
+        "vms.ops.openapi.describe_the_rest",
         "vms.api.examples.show_examples",
         "exports.psim.openapi.describe_calls",
     ],

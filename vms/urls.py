@@ -6,12 +6,10 @@ from csp.constants import UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.urls import include, path
-from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from vms.accounts.admin_pages import change_own_password
-from vms.ops.views import healthz
 
 handler400 = "vms.api.errors.bad_request"
 handler403 = "vms.api.errors.forbidden"
@@ -19,8 +17,6 @@ handler404 = "vms.api.errors.not_found"
 handler500 = "vms.api.errors.server_error"
 
 urlpatterns = [
-    # A foreign page may ask whether we live as it likes: what is not GET is told so, with 405.
-    path("healthz", csrf_exempt(healthz)),
     path("", include("vms.ops.urls")),
     path("", include("downloads.storage_urls")),
     path("", include("previews.archive_urls")),

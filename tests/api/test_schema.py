@@ -10,6 +10,8 @@ from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
+from tests.api.test_permissions import ROWS
+
 # Any request can be unreadable, want another type than JSON, or meet a mistake of ours.
 OF_ALL = {"400", "406", "500"}
 
@@ -80,3 +82,32 @@ def test_declares_the_envelope_of_lists(described):
 
 def test_declares_the_bearer_token(described):
     assert described["paths"]["/api/v1/user"]["get"]["security"] == [{"bearer": []}]
+
+
+def test_describes_files_links_and_health_too():
+    paths = SchemaGenerator(urlconf="vms.urls").get_schema(public=True)["paths"]
+    described = {
+        path: set(paths[path]["get"]["responses"])
+        for path in ("/storage/{secret}/{name}", "/preview/{token}/{name}", "/readyz", "/metrics")
+    }
+    link = {"200", "206", "304", "404", "405", "416", "500", "503"}
+    assert described == {
+        "/storage/{secret}/{name}": link | {"302"},
+        "/preview/{token}/{name}": link | {"403", "422"},
+        "/readyz": {"200", "405", "500", "503"},
+        "/metrics": {"200", "403", "405", "500"},
+    }
+    assert "video/mp4" in paths["/storage/{secret}/{name}"]["get"]["responses"]["206"]["content"]
+
+
+def test_every_address_of_the_server_but_pages_is_described():
+    whole = SchemaGenerator(urlconf="vms.urls").get_schema(public=True)["paths"]
+    pages = {"/", "/admin", "/admin/password_change/", "/api/docs"}
+    addresses = {address for _method, address in ROWS} - pages
+    assert {shape(address) for address in addresses} <= {shape(path) for path in whole}
+
+
+def shape(address):
+    """Take the names out of an address; what a link holds are its last two parts."""
+    whole = address.replace("{link}", "{token}/{name}")
+    return re.sub(r"\{\w+\}", "{}", whole)

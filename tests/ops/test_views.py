@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+from django.test import Client
+
 
 def test_healthz_answers_without_a_database(client):
     answer = client.get("/healthz")
@@ -35,6 +38,7 @@ def test_start_page_finds_its_style_sheet(client):
     assert answer["Content-Type"].startswith("text/css")
 
 
-def test_refuses_other_methods(client):
-    assert client.post("/healthz").status_code == 405
-    assert client.post("/").status_code == 405
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics"])
+def test_refuses_other_methods(path):
+    answer = Client(enforce_csrf_checks=True).post(path)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
