@@ -16,6 +16,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 REDIS = "django.core.cache.backends.redis.RedisCache"
 
 
+@pytest.fixture(autouse=True)
+def long(monkeypatch):
+    """A busy machine may take longer for a test than counts are kept."""
+    monkeypatch.setattr(census, "KEPT_SECONDS", 3600)
+
+
 def told(client):
     answer = client.get("/metrics")
     assert answer.status_code == 200
@@ -27,6 +33,14 @@ def told(client):
     }
 
 
+async def count():
+    """Count once more, after what the watch itself may be writing down."""
+    process = watch.watch()
+    if process.counting:
+        await process.counting
+    await process.count()
+
+
 async def test_metrics_tell_the_sockets_of_all_processes(client, alice_session):
     await sync_to_async(Place().write)(["plain", "plain", "plain"])
     async with (
@@ -34,9 +48,9 @@ async def test_metrics_tell_the_sockets_of_all_processes(client, alice_session):
         pusher(alice_session),
         opened("/ws/app/vms"),  # has not said who it is
     ):
-        await watch.watch().count()
+        await count()
         assert await sync_to_async(told)(client) == {"plain": 4, "pusher": 1}
-    await watch.watch().count()
+    await count()
     assert await sync_to_async(told)(client) == {"plain": 3, "pusher": 0}
 
 

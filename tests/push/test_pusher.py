@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from tests.push.sockets import PUSHER, TOKEN_PUSH, USER_PUSH, happen, opened, pusher
+from tests.running import PATIENCE_SECONDS
 from vms.push import allowance, feed, publish, watch
 from vms.push import pusher as pusher_module
 from vms.push.channels import sign_channel
@@ -329,14 +330,14 @@ async def test_who_subscribes_again_in_the_midst_of_catching_up_hears_each_event
             for _ in range(3):
                 await happen(alice_session)
         await watch.watch().find_missed()
-        await held.arrived.wait()
+        await asyncio.wait_for(held.arrived.wait(), PATIENCE_SECONDS)
         await socket.send_json({"event": "pusher:unsubscribe", "data": {"channel": channel}})
         await subscribed(socket, socket_id, channel, alice_session, after=0)
         assert [await id_on(socket, channel) for _ in range(3)] == [1, 2, 3]
         await happen(alice_session)
         assert await id_on(socket, channel) == 4
         held.goes_on.set()
-        await held.ended.wait()
+        await asyncio.wait_for(held.ended.wait(), PATIENCE_SECONDS)
         await socket.send_json({"event": "pusher:ping"})
         assert (await socket.receive_json())["event"] == "pusher:pong"
 
