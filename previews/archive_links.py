@@ -63,14 +63,12 @@ EXAMPLE = {
     "source": "mp4",
     "ttl": "300",
 }
-ANSWER = [
-    {
-        "url": "https://vms.example/archive/WzEs.c2ln/archive.mp4",
-        "expired_at": "2023-03-10T11:05:00.000000Z",
-        "at": "2023-03-10T10:20:00.000000Z",
-        "move_to": None,
-    }
-]
+ANSWER = {
+    "url": "https://vms.example/archive/WzEs.c2ln/archive.mp4",
+    "expired_at": "2023-03-10T11:05:00.000000Z",
+    "at": "2023-03-10T10:20:00.000000Z",
+    "move_to": None,
+}
 
 
 class ArchiveLinksView(APIView):
@@ -146,6 +144,9 @@ class LinkSerializer(OneCameraSerializer):
 class CameraLinkView(APIView):
     """An interval of one camera, for the desktop client at once and without a copy."""
 
+    # Not HEAD, which must not begin a download or leave a line in the history.
+    http_method_names = ("get", "options")
+
     @extend_schema(
         parameters=[
             OpenApiParameter("pk", int, OpenApiParameter.PATH),
@@ -173,7 +174,7 @@ class CameraLinkView(APIView):
             make = partial(signed, order, session)
             made = create_link(session, origin(request), order, make, now)
             return Response({"link": origin(request) + made.link})
-        (download,) = services.create_downloads(
+        (download,) = services.order_downloads(
             user=session.user,
             session_id=session.pk,
             origin=origin(request),
