@@ -12,7 +12,7 @@ import pytest
 
 from previews.errors import Busy, CannotRender
 from previews.rendering import Renderers
-from tests.running import wait_until
+from tests.running import PATIENCE_SECONDS, wait_until
 from vms.env import PROJECT_DIR
 
 JOBS = "tests.previews.jobs"
@@ -20,11 +20,11 @@ JOBS = "tests.previews.jobs"
 
 @pytest.fixture(scope="module")
 def renderers():
-    return Renderers(1, 60)
+    return Renderers(1, PATIENCE_SECONDS)
 
 
 def ask(renderers, job, **arguments):
-    return renderers.submit(f"{JOBS}:{job}", arguments).result(60)
+    return renderers.submit(f"{JOBS}:{job}", arguments).result(PATIENCE_SECONDS)
 
 
 def is_alive(pid):
@@ -89,7 +89,7 @@ def test_knows_none_of_our_settings(renderers, monkeypatch):
 
 
 def test_ends_a_rendering_that_takes_too_long():
-    renderers = Renderers(1, 60)
+    renderers = Renderers(1, PATIENCE_SECONDS)
     pid = ask(renderers, "answer")["pid"]
     renderers.seconds = 0.2
 
@@ -101,21 +101,21 @@ def test_ends_a_rendering_that_takes_too_long():
 
 def test_takes_no_more_jobs_than_can_wait(monkeypatch):
     monkeypatch.setattr("previews.rendering.MOST_WAITING", 3)
-    renderers, go_on = Renderers(1, 60), threading.Event()
+    renderers, go_on = Renderers(1, PATIENCE_SECONDS), threading.Event()
     waiting = [renderers.call(go_on.wait) for _ in range(3)]
 
     with pytest.raises(Busy):
         renderers.call(go_on.wait)
 
     go_on.set()
-    assert all(future.result(60) for future in waiting)
+    assert all(future.result(PATIENCE_SECONDS) for future in waiting)
     wait_until(lambda: renderers.unfinished == 0)
-    assert renderers.call(lambda: 5).result(60) == 5
+    assert renderers.call(lambda: 5).result(PATIENCE_SECONDS) == 5
 
 
 def test_does_no_more_at_a_time_than_it_was_told():
-    renderers, lock = Renderers(2, 60), threading.Lock()
-    at_once, most, both = [], [], threading.Barrier(2, timeout=60)
+    renderers, lock = Renderers(2, PATIENCE_SECONDS), threading.Lock()
+    at_once, most, both = [], [], threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def work():
         with lock:
@@ -126,7 +126,7 @@ def test_does_no_more_at_a_time_than_it_was_told():
             at_once.pop()
 
     for future in [renderers.call(work) for _ in range(6)]:
-        future.result(60)
+        future.result(PATIENCE_SECONDS)
 
     assert max(most) == 2
 
@@ -155,9 +155,11 @@ def test_renderers_die_with_the_process_they_work_for(tmp_path):
 def test_renderers_in_the_middle_of_a_job_do_not_hold_up_the_end_of_us():
     code = (
         "from previews.rendering import Renderers\n"
-        "renderers = Renderers(1, 60)\n"
+        "renderers = Renderers(1, 3600)\n"
         f"renderers.submit('{JOBS}:answer', {{}}).result()\n"
         f"renderers.submit('{JOBS}:hang', {{}})\n"
     )
 
-    subprocess.run([sys.executable, "-c", code], cwd=PROJECT_DIR, check=True, timeout=50)
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_DIR, check=True, timeout=PATIENCE_SECONDS
+    )
