@@ -20,10 +20,10 @@ from typing import IO, Any, cast
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.running import PATIENCE_SECONDS
 from vms.media.process import tie_to_parent
 
 PROGRAM = shutil.which("chromium")
-PATIENCE_SECONDS = 60
 LISTENING = b"DevTools listening on "
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
@@ -102,7 +102,8 @@ def browser(folder: Path) -> Iterator[Page]:
     )
     with process:
         try:
-            with connect(address(process), max_size=None, proxy=None) as socket:
+            patient = {"open_timeout": PATIENCE_SECONDS, "ping_interval": None}
+            with connect(address(process), max_size=None, proxy=None, **patient) as socket:
                 yield Page(socket)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
