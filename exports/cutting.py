@@ -98,7 +98,7 @@ def choose_segments(asked: Interval, segments: Iterable[SegmentMedia]) -> list[P
             continue
         if placed.end + HOLD_NS <= 0 or placed.begin >= length:
             continue
-        if chosen and chosen[-1].end - ROUNDING_NS <= placed.begin < chosen[-1].end:
+        if chosen and ends_late(chosen[-1], placed):
             chosen[-1].end = placed.begin
         elif chosen and placed.begin < chosen[-1].end:
             takes_over = first_keyframe(placed)
@@ -112,6 +112,16 @@ def choose_segments(asked: Interval, segments: Iterable[SegmentMedia]) -> list[P
     while chosen and is_spent(chosen):
         del chosen[0]
     return chosen
+
+
+def ends_late(sooner: Placed, placed: Placed) -> bool:
+    """Say whether segments overlap only by how long the last picture of one is said to last.
+
+    Files tell when pictures are decoded; the last one's length is a guess where these do not come
+    evenly, or out of order. The next segment is no other recording for that.
+    """
+    since = min(sooner.latest + 1, sooner.end - ROUNDING_NS)
+    return since <= placed.begin < sooner.end
 
 
 def first_keyframe(placed: Placed) -> int | None:

@@ -14,11 +14,11 @@ from cameras.timeline import Interval
 from exports.clock import scale_one
 from exports.cutting import (
     HOLD_NS,
-    ROUNDING_NS,
     Lends,
     Placed,
     SegmentMedia,
     choose_segments,
+    ends_late,
     first_keyframe,
     place,
 )
@@ -116,7 +116,7 @@ def follows(sooner: Placed, later: Placed) -> bool:
     """Say whether a decoder can go on from one segment to the other."""
     video, other = sooner.segment.media.video, later.segment.media.video
     hides = sooner.latest >= sooner.end
-    near = -ROUNDING_NS <= later.begin - sooner.end <= HOLD_NS
+    near = 0 <= later.begin - sooner.end <= HOLD_NS or ends_late(sooner, later)
     return near and not hides and not later.overlaps and video.config == other.config
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
 from exports.terms import Cut, Gaps
-from tests.exports.matrix.archive import Archive
+from tests.exports.matrix.archive import HOLD, Archive
 from tests.exports.matrix.conftest import make_engine
 from tests.exports.matrix.reel import Camera, reel
+from tests.exports.matrix.strategies import edges
 from tests.exports.matrix.watch import check_exact, check_sound, numbers
 from tests.footage import decode_beeps
 
@@ -22,6 +24,7 @@ OPEN = {
     "H.265": Camera(codec="hevc", gop=15, bframes=3, open_gop=True),
 }
 LONG = Camera(gop=200)
+UNEVEN = Camera(fps=Fraction(25, 2), gop=200, bframes=2, jitter=0.6)
 
 
 def cut_at_keyframes(camera, folder, *, without=()):
@@ -95,6 +98,28 @@ def test_shows_pictures_of_a_group_begun_segments_before(
     check_exact(archive, target, begin, begin + 3)
     check_sound(target, archive.wanted(begin, begin + 3))
     assert plan.gaps == ()
+
+
+@pytest.mark.parametrize("container", ["mp4", "fmp4"])
+@pytest.mark.parametrize("begin", ["0", "4.35", "9.1"])
+def test_goes_on_where_a_last_picture_is_said_to_last_too_long(
+    engine, container, begin, tmp_path, target
+):
+    """Of pictures out of order that come unevenly, files tell when they are decoded."""
+    source = reel(UNEVEN, SECONDS)
+    archive = Archive(tmp_path)
+    for first, stop in pairwise([*edges(UNEVEN)[:-1:8], len(source.video)]):
+        archive.record(source, first, stop, container)
+    media = [one.media.video for one in archive.segments()[0]]
+    lengths = [track.end - track.begin for track in media]
+    begins = [segment.begin for segment in archive.known.values()]
+    assert any(begins[n] + lengths[n] > begins[n + 1] + HOLD / 20 for n in range(len(begins) - 1))
+    begin = Fraction(begin)
+    end = archive.at(120)
+    plan = archive.export(engine, begin, end, target)
+
+    check_exact(archive, target, begin, end)
+    assert plan.warnings == ()
 
 
 def test_begins_at_the_keyframe_segments_before(engine, tmp_path, target):
