@@ -136,4 +136,5 @@ def playlist(request: HttpRequest, cut: OpenCut) -> HttpResponse:
 def refused(
     status: HTTPStatus, message: str, headers: dict[str, str] | None = None
 ) -> JsonResponse:
-    return JsonResponse({"message": message}, status=status, headers={**SHARED, **(headers or {})})
+    told = {**SHARED, "Cache-Control": "no-store", **(headers or {})}
+    return JsonResponse({"message": message}, status=status, headers=told)

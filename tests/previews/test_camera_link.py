@@ -71,6 +71,16 @@ def test_gives_the_desktop_client_a_link_at_once(client, alice, yard):
     assert not ExportJob.objects.filter(state__in=ExportJob.SHARED).exists()
 
 
+@pytest.mark.parametrize("program", [THICK, "web"])
+def test_a_question_about_headers_leaves_nothing_behind(client, yard, program):
+    client.credentials(**{**client._credentials, "HTTP_X_CLIENT": program})
+    query = {"from": "2026-03-14T09:00:00Z", "to": "2026-03-14T09:01:00Z"}
+
+    answer = client.head(f"/api/v1/cameras/{yard.pk}/archive/link", query)
+
+    assert (answer.status_code, Download.objects.count()) == (405, 0)
+
+
 def test_notes_the_link_in_the_history(client, yard, settings):
     link = ask(client, yard).json()["link"]
 
