@@ -16,8 +16,11 @@ ENV PATH=/opt/venv/bin:$PATH \
     VMS_HOST=0.0.0.0 \
     VMS_PORT=8000 \
     VMS_LOG_FORMAT=json
-RUN useradd --system --uid 10001 --no-create-home vms \
-    && install -d -m 700 -o vms -g vms /data /archive /storage
+# The group has a number of its own too: nginx reads finished files as a member of it.
+RUN groupadd --gid 10001 vms \
+    && useradd --uid 10001 --gid vms --no-create-home --shell /usr/sbin/nologin vms \
+    && install -d -m 700 -o vms -g vms /data /archive \
+    && install -d -m 750 -o vms -g vms /storage
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY . .

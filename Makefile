@@ -23,7 +23,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-postgres test-all chaos chaos-postgres soak test-api-fuzz \
-	test-push test-clients cluster-test check bench bench-api bench-push bench-throughput format lock
+	test-push test-clients cluster-test check audit bench bench-api bench-push bench-throughput format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -78,14 +78,19 @@ test-push: $(DEV_STAMP) ## lose no event to dying clients and brokers; broken fr
 test-clients: $(DEV_STAMP) ## have the real pusher-js and Laravel Echo listen, run by Node
 	$(BIN)/pytest $(addprefix tests/clients/,test_manifest.py libraries.py) $(ARGS)
 
-check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment and docs
+check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment, pins and docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	env $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(BIN)/pytest -q tests/test_architecture.py tests/test_docs.py
+	$(BIN)/pytest -q tests/test_architecture.py tests/test_docs.py tests/test_requirements.py
+
+# Wants the internet, and pip-audit on PATH or in PIP_AUDIT. Exit code 0 only when every package is
+# known to the service and has no hole; 2 when it could not be asked.
+audit: $(DEV_STAMP) ## ask an advisory service about every pinned package
+	@$(BIN)/python -m tests.advisories
 
 # ARGS="exports --only '1 h'", ARGS="rows"; see docs/benchmarks.md. Footage is kept in BENCH_DIR.
 bench: $(DEV_STAMP) ## measure exports, planning, memory, indexing and the index's queries

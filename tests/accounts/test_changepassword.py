@@ -42,3 +42,12 @@ def test_ends_none_when_the_password_stays(typed, api, alice):
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
     assert client.get("/api/v1/user").status_code == 200
+
+
+def test_says_so_where_nobody_can_be_asked(alice, monkeypatch):
+    def ask(**_prompt):
+        raise EOFError
+
+    monkeypatch.setattr(getpass, "getpass", ask)
+    with pytest.raises(CommandError, match="use a terminal"):
+        call_command("changepassword", "alice")

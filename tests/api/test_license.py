@@ -147,7 +147,7 @@ def test_believes_no_other_key(install):
 def test_believes_nothing_without_a_key(install):
     install(issue(TOWN, KEY), public_key=None)
 
-    assert "no key" in str(refusal(NOW, no_cameras))
+    assert "VMS_LICENSE_PUBLIC_KEY is not set" in str(refusal(NOW, no_cameras))
 
 
 def test_takes_no_signature_made_for_something_else(install):

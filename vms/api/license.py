@@ -29,10 +29,7 @@ if TYPE_CHECKING:  # six megabytes that a server without a license is spared
 PURPOSE = b"vms license 1\n"
 MOST_BYTES = 65_536
 UNREADABLE = "The license cannot be read."
-NO_KEY = (
-    "The license cannot be verified: the server has no key for it. Set VMS_LICENSE_PUBLIC_KEY to "
-    "the key of who gave out the license."
-)
+NO_KEY = "The license cannot be verified: VMS_LICENSE_PUBLIC_KEY is not set."
 FORGED = "The signature of the license is not valid."
 MALFORMED = "The license does not say holder, valid_until and max_cameras as it has to."
 

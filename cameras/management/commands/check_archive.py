@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 raise CommandError("--folder: there is no such archive folder; without it all are.")
         wrong = sum(self.compare(folder, fix=options["fix"]) for folder in folders)
         if wrong:
-            self.stdout.write(f"{wrong} archive folders differ or cannot be looked at.")
+            self.stdout.write(f"Archive folders that differ or cannot be looked at: {wrong}.")
             if not options["fix"]:
                 self.stdout.write("`check_archive --fix` brings the rows in line with the files.")
             sys.exit(1)

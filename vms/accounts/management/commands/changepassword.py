@@ -6,6 +6,7 @@ import getpass
 from typing import Any
 
 from django.contrib.auth.management.commands import changepassword
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from vms.accounts.models import User
@@ -14,7 +15,10 @@ from vms.accounts.services import end_all_sessions
 
 class Command(changepassword.Command):
     def handle(self, *args: Any, **options: Any) -> str | None:
-        done = super().handle(*args, **options)
+        try:
+            done = super().handle(*args, **options)
+        except EOFError as error:
+            raise CommandError("Nobody can be asked for the password: use a terminal.") from error
         user = User.objects.get(login=options["username"] or getpass.getuser())
         ended = end_all_sessions(user, timezone.now())
         return f"{done}; sessions ended: {ended}."
