@@ -57,6 +57,14 @@ def test_sends_what_is_due_though_it_was_planned_by_a_clock_that_was_ahead(sched
     assert "look" in scheduler.sent
 
 
+def test_ends_though_what_the_signal_raised_was_lost(scheduler):
+    tick_all(scheduler)
+    scheduler.close()
+
+    with pytest.raises(SystemExit):
+        scheduler.tick()
+
+
 def tick_all(scheduler):
     while scheduler.tick() == 0:
         pass

@@ -32,9 +32,22 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc] # the library has no t
 
     Entry = Entry
     ahead: float | None = None
+    is_closed = False
+
+    def close(self) -> None:
+        """Save when each task ran: beat was asked to stop."""
+        self.is_closed = True
+        super().close()
 
     def tick(self, *arguments: Any, **options: Any) -> Any:
-        """Send what is due; gives the seconds until there may be more."""
+        """Send what is due; gives the seconds until there may be more.
+
+        Raises:
+            SystemExit: beat was asked to stop, and goes on all the same: what the signal raised was
+                lost in a client of the broker that it interrupted.
+        """
+        if self.is_closed:
+            raise SystemExit
         if self.clock_was_set():
             self._heap = None  # made anew, by the clock as it is
         return super().tick(*arguments, **options)
