@@ -149,7 +149,7 @@ class CameraLinkView(APIView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("pk", int, OpenApiParameter.PATH),
+            OpenApiParameter("id", int, OpenApiParameter.PATH),
             OpenApiParameter("from", str, required=True, description="ISO 8601 with a zone"),
             OpenApiParameter("to", str, required=True, description="ISO 8601 with a zone"),
             OpenApiParameter("stream", str, enum=list(Stream.Type.values)),

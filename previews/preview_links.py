@@ -128,7 +128,7 @@ class CameraPreviewView(APIView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("pk", int, OpenApiParameter.PATH),
+            OpenApiParameter("id", int, OpenApiParameter.PATH),
             OpenApiParameter("date", str, description=FROM_WHEN),
             OpenApiParameter("download", bool, description="true: to be saved, not shown"),
             OpenApiParameter("source", str, enum=["mp4", "jpg"], description="mp4 if absent"),

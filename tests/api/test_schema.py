@@ -111,3 +111,20 @@ def shape(address):
     """Take the names out of an address; what a link holds are its last two parts."""
     whole = address.replace("{link}", "{token}/{name}")
     return re.sub(r"\{\w+\}", "{}", whole)
+
+
+def test_declares_the_parts_of_each_address_once():
+    """Else programs that write clients leave the call out."""
+    paths = SchemaGenerator(urlconf="vms.urls").get_schema(public=True)["paths"]
+    for address, item in paths.items():
+        for operation in item.values():
+            declared = [
+                one["name"] for one in operation.get("parameters", []) if one["in"] == "path"
+            ]
+            assert sorted(declared) == sorted(re.findall(r"\{(\w+)\}", address)), address
+
+
+def test_gives_each_call_a_name_of_its_own():
+    paths = SchemaGenerator(urlconf="vms.urls").get_schema(public=True)["paths"]
+    names = [operation["operationId"] for item in paths.values() for operation in item.values()]
+    assert len(names) == len(set(names))
