@@ -7,6 +7,7 @@ import copy
 import gc
 
 import pytest
+from channels.layers import get_channel_layer
 from channels_redis.core import RedisChannelLayer
 from django.core.cache import caches
 
@@ -64,3 +65,25 @@ async def test_a_broker_cut_off_while_a_message_is_put_away_leaves_no_traceback(
     gc.collect()
     assert put_away
     assert failures == []
+
+
+async def test_nothing_is_kept_of_sockets_that_are_gone(broker, alice_session):
+    for _ in range(3):
+        async with plain(alice_session) as first, plain(alice_session) as second:
+            event_id = await happen(alice_session)
+            assert (await first.receive_json())["id"] == event_id
+            assert (await second.receive_json())["id"] == event_id
+    buffers = get_channel_layer().receive_buffer
+    assert (buffers, buffers.read) == ({}, set())
+
+
+async def test_what_comes_for_a_socket_that_is_gone_is_not_kept(broker, alice_session):
+    layer = get_channel_layer()
+    async with plain(alice_session):
+        (gone,) = layer.receive_buffer.read
+    async with plain(alice_session) as socket:
+        await layer.send(gone, {"type": "push.event"})
+        event_id = await happen(alice_session)
+        # It came behind the other.
+        assert (await socket.receive_json())["id"] == event_id
+        assert gone not in layer.receive_buffer

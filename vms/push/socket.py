@@ -22,6 +22,7 @@ from vms.push.channels import user_channel
 from vms.push.closing import SERVICE_RESTART, Why
 from vms.push.feed import last_number
 from vms.push.frames import BadFrame, read_frame
+from vms.push.layer import PushLayer
 from vms.push.reader import Reader
 from vms.push.watch import watch
 
@@ -107,6 +108,8 @@ class PushSocket(AsyncWebsocketConsumer):  # type: ignore[misc] # the library ha
             self.leave_anonymity()
             for task in self.tasks:
                 task.cancel()
+            if isinstance(self.channel_layer, PushLayer):
+                self.channel_layer.forget(self.channel_name)
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Run *work* beside the socket, at most as long as it lives."""
