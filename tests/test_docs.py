@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.management import get_commands, load_command_class
 
 from vms.env import PROJECT_DIR, SETTINGS, read_settings
 from vms.ops.programs import ORDER, chosen_names
@@ -99,6 +101,51 @@ def test_commands_it_names_exist(page):
     django = {"check", "migrate", "makemigrations", "shell", "createsuperuser", "spectacular"}
 
     assert named <= ours | django
+
+
+def options_of(command: str) -> set[str]:
+    """Return the options of a command, those of its subcommands too."""
+    parser = load_command_class(get_commands()[command], command).create_parser("", command)
+    waiting, found = [parser], set()
+    while waiting:
+        for action in waiting.pop()._actions:
+            found.update(action.option_strings)
+            if isinstance(action, argparse._SubParsersAction):
+                waiting.extend(action.choices.values())
+    return found
+
+
+@each_page()
+def test_options_it_gives_to_commands_exist(page):
+    text = page.read_text().replace("\\\n", " ")
+    ours = {path.stem for path in PROJECT_DIR.glob("**/management/commands/[a-z]*.py")}
+    calls = re.findall(r"manage\.py ([a-z_]+)([^\n`]*)", text)
+    calls += [call for call in re.findall(r"`([a-z_]+)( [^\n`]+)`", text) if call[0] in ours]
+    unknown = {
+        (command, option)
+        for command, words in calls
+        for option in re.findall(r"(?<=\s)--[a-z-]+", words.partition("#")[0].partition("|")[0])
+        if option not in options_of(command)
+    }
+
+    assert unknown == set()
+
+
+# No settings: what the proxy's template is filled in with, and the example of the how-to.
+OTHERS = {"VMS_NGINX_PORT", "VMS_API", "VMS_WEB", "VMS_STORAGE", "VMS_YOUR_SETTING"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*pages(), *(PROJECT_DIR / "deploy").iterdir(), PROJECT_DIR / "Dockerfile"],
+    ids=lambda page: page.name,
+)
+def test_settings_it_names_exist(page):
+    named = set(re.findall(r"\bVMS_[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
+    known = {setting.name for setting in SETTINGS} | OTHERS
+    as_files = {f"{name}_FILE" for name in known}
+
+    assert named <= known | as_files
 
 
 @each_page()
