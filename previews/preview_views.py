@@ -167,11 +167,13 @@ async def rendered(followed: Followed) -> Result:
 
     Raises:
         CannotRender, Busy: it is not.
-        Expired: the link has, meanwhile.
+        Expired, Withdrawn: the link has, or was, meanwhile.
     """
     path = await studio().render(followed.order, settings.VMS["VMS_PREVIEW_SECONDS"])
-    if timezone.now() >= followed.grant.expires_at:
+    now = timezone.now()
+    if now >= followed.grant.expires_at:
         raise Expired
+    await in_database(check_issuer, followed.grant, now)
     try:
         # Just written, so it lies in memory; a thread would cost more than it takes.
         return load(path)

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 WARM = "previews.rendering_pictures:warm"
 FAILED_SECONDS = 15.0
+# Cameras bear few who look at once, and each size of a picture is an order of its own.
+MOST_PULLS = 3
 MOST_REMEMBERED = 1000
 
 
@@ -65,6 +68,7 @@ class Studio:
         self.pullers = pullers
         self.lock = threading.Lock()
         self.under_way: dict[str, Future[Path]] = {}
+        self.pulls: Counter[str] = Counter()
         self.failed: dict[str, tuple[float, Exception]] = {}
 
     def warm(self) -> None:
@@ -81,7 +85,7 @@ class Studio:
         """Have *order* rendered; the future gives the file, or raises CannotRender or Busy.
 
         Raises:
-            Busy: too much is under way already.
+            Busy: too much is under way already, in all or of one camera.
             CannotRender, Busy: it failed a moment ago.
         """
         key = order.key
@@ -89,9 +93,12 @@ class Studio:
             self.raise_if_failed(order.fails_as or key)
             if key in self.under_way:
                 return self.under_way[key]
+            if order.fails_as and self.pulls[order.fails_as] >= MOST_PULLS:
+                raise Busy(RETRY_SECONDS)
             renderers = self.pullers if order.pulls else self.decoders
             future = renderers.call(partial(self.make, order, renderers))
             self.under_way[key] = future
+            self.pulls[order.fails_as] += order.pulls
         future.add_done_callback(partial(self.forget, order))
         return future
 
@@ -105,6 +112,7 @@ class Studio:
         error = None if done.cancelled() else done.exception()
         with self.lock:
             self.under_way.pop(order.key, None)
+            self.pulls -= Counter({order.fails_as: order.pulls})
             key = order.fails_as or order.key
             self.failed.pop(key, None)
             if isinstance(error, CannotRender | Busy):

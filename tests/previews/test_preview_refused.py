@@ -7,16 +7,19 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.http import QueryDict
 from django.utils import timezone
 
 from previews import preview_views, signing
 from previews.preview_views import follow
+from previews.rendering_once import studio
 from previews.signing import Changed, IssuedTo
 from tests import factories
 from tests.previews.following import (
     WITHDRAWALS,
     camera,
+    end_her_session,
     grant_of,
     link,
     one_connection,
@@ -102,6 +105,21 @@ def test_does_not_show_what_was_rendered_only_after_the_link_expired(link, monke
     monkeypatch.setattr(preview_views.timezone, "now", lambda: next(times, ends_at))
 
     assert look(url).status_code == 403
+
+
+def test_does_not_show_what_was_rendered_only_after_the_link_was_withdrawn(
+    link, alice, camera, monkeypatch
+):
+    render = studio().render
+
+    async def withdrawn_meanwhile(*arguments):
+        path = await render(*arguments)
+        await sync_to_async(end_her_session)(alice, camera)
+        return path
+
+    monkeypatch.setattr(studio(), "render", withdrawn_meanwhile)
+
+    assert look(link()).status_code == 403
 
 
 def test_new_keys_sign_and_old_ones_still_verify(link, settings):

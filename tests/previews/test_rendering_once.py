@@ -11,7 +11,7 @@ from previews import rendering_once
 from previews.cache import Cache
 from previews.errors import Busy, CannotRender
 from previews.rendering import Renderers
-from previews.rendering_once import Order, Studio
+from previews.rendering_once import MOST_PULLS, Order, Studio
 from tests.running import wait_until
 
 JOBS = "tests.previews.jobs"
@@ -132,6 +132,27 @@ async def test_waiting_for_cameras_leaves_the_decoders_to_others(studio, log, tm
 
     go_on.touch()
     await asyncio.gather(*waiting)
+
+
+async def test_no_camera_is_asked_by_many_at_once(studio, log, tmp_path):
+    """Each size of a live picture is an order of its own."""
+    go_on = tmp_path / "go on"
+    arguments = {"path": str(go_on), "log": str(log)}
+
+    def live(camera, size):
+        facts = (camera, size)
+        return Order(f"{JOBS}:wait_for", "jpg", facts, arguments, pulls=True, fails_as=camera)
+
+    waiting = [studio.begin(live("yard", size)) for size in range(MOST_PULLS)]
+    with pytest.raises(Busy):
+        studio.begin(live("yard", MOST_PULLS))
+    waiting += [studio.begin(live("yard", 0)), studio.begin(live("gate", 0))]
+
+    go_on.touch()
+    for one in waiting:
+        await asyncio.wrap_future(one)
+    wait_until(lambda: not studio.under_way)
+    assert (await studio.render(live("yard", MOST_PULLS), 60)).read_text() == "done"
 
 
 def test_serves_threads_of_several_event_loops(studio, log):
