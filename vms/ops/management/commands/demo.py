@@ -90,8 +90,8 @@ def demonstrate(report: Report, *, once: bool) -> None:
         play(url, logins[0], cameras, now, received, report)
         with report.step("seeing the live recording arrive in the archive"):
             wait_for_live_footage(server, cameras, now)
-        report.addresses(url, logins, cameras)
         if not once:
+            report.addresses(url, logins, cameras)
             report.say("The server stays up. Ctrl-C stops everything.")
             server.wait()
     report.say("All is as it should be; everything is stopped.")
