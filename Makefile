@@ -23,7 +23,7 @@ PRODUCTION := VMS_PUBLIC_URL=https://vms.example.org VMS_TRUSTED_PROXIES=10.0.0.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-postgres test-all chaos chaos-postgres soak test-api-fuzz \
-	test-push test-clients cluster-test check audit bench bench-api bench-push bench-throughput format lock
+	test-push test-clients test-generated cluster-test check audit bench bench-api bench-push bench-throughput format lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -77,6 +77,10 @@ test-push: $(DEV_STAMP) ## lose no event to dying clients and brokers; broken fr
 
 test-clients: $(DEV_STAMP) ## have the real pusher-js and Laravel Echo listen, run by Node
 	$(BIN)/pytest $(addprefix tests/clients/,test_manifest.py libraries.py) $(ARGS)
+
+# Wants openapi-python-client on PATH or in OPENAPI_PYTHON_CLIENT, in an environment of its own.
+test-generated: $(DEV_STAMP) ## have a client written from the OpenAPI document fetch a file
+	$(BIN)/pytest tests/clients/generated.py $(ARGS)
 
 check: $(DEV_STAMP) ## look at format, types, layers, migrations, deployment, pins and docs
 	$(BIN)/ruff format --check .
