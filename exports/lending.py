@@ -38,17 +38,18 @@ def lenders(
     """
     if not chosen:
         return []
-    first = chosen[0]
     found = Chain(asked, before)
-    if needs_pictures(first):
-        found.reach_back(first)
-        if found.is_whole:
-            return found.placed
-        found = Chain(asked, before)
-    if (begin := silent_begin(first, cut)) is not None:
-        found.reach(first)
-        return [one for one in found.placed if lends_sound(one, first, begin)]
-    return []
+    if needs_pictures(chosen[0]):
+        found.reach_back(chosen[0])
+        if not found.is_whole:
+            found = Chain(asked, before)
+    first = found.shown_first(chosen[0], cut)
+    if first is None or (begin := silent_begin(first, cut)) is None:
+        return found.placed
+    pictures = list(found.placed)
+    found.reach(first)
+    sooner = found.placed[: len(found.placed) - len(pictures)]
+    return [*(one for one in sooner if lends_sound(one, first, begin)), *pictures]
 
 
 def wanted_before(
@@ -61,17 +62,18 @@ def wanted_before(
     chosen = choose_segments(asked, (one for one in segments if one.begin <= asked.begin + HOLD))
     if not chosen:
         return None
-    first = chosen[0]
     found = Chain(asked, before)
-    if needs_pictures(first):
-        found.reach_back(first)
-        if not found.is_whole and not found.is_broken:
-            return found.earliest(first).segment.begin
-    elif silent_begin(first, cut) is not None:
-        found.reach(first)
-        if not found.placed and not found.is_broken:
-            return first.segment.begin
-    return None
+    if needs_pictures(chosen[0]):
+        found.reach_back(chosen[0])
+        if not found.is_whole:
+            return None if found.is_broken else found.earliest(chosen[0]).segment.begin
+    first = found.shown_first(chosen[0], cut)
+    if first is None or silent_begin(first, cut) is None:
+        return None
+    count = len(found.placed)
+    found.reach(first)
+    is_there = len(found.placed) > count
+    return None if is_there or found.is_broken else first.segment.begin
 
 
 class Chain:
@@ -87,6 +89,16 @@ class Chain:
 
     def earliest(self, first: Placed) -> Placed:
         return self.placed[0] if self.placed else first
+
+    def shown_first(self, first: Placed, cut: Cut) -> Placed | None:
+        """Return the segment whose pictures are the first ones shown, if it may lack sound.
+
+        Pictures of segments before *first* bring their own, and are shown from the keyframe on
+        only where the cut is there.
+        """
+        if not self.placed:
+            return first
+        return self.placed[0] if cut is Cut.KEYFRAME else None
 
     def reach_back(self, first: Placed) -> None:
         """Go back from *first* to a segment with a keyframe, as far as there are any."""

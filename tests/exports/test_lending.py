@@ -107,3 +107,18 @@ def test_takes_the_first_sound_from_the_segment_before(target, cut):
     assert [(len(part.video), len(part.audio)) for part in plan.slices] == [(0, 1), (50, 100)]
     assert (plan.shown, plan.lead_in_ns) == (50, 0)
     check_file(plan, made, target)
+
+
+def test_takes_the_first_sound_from_before_a_keyframe_that_lies_before_the_interval(target):
+    made = make(
+        [
+            Recording(group=250, lag=-0.02),
+            Recording(group=250, delay=0.015),
+            Recording(group=250, first_key=1),
+        ]
+    )
+    plan = plan_of(made, seconds(4.5, 6), cut=Cut.KEYFRAME)
+
+    assert [(len(part.video), len(part.audio)) for part in plan.slices[:2]] == [(0, 1), (50, 100)]
+    assert (plan.shown, plan.lead_in_ns) == (100, 0)
+    check_file(plan, made, target)
