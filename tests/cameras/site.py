@@ -125,7 +125,7 @@ class Site:
         Else what is seen may be filed before they are killed. Returns ffmpeg's process ids.
         """
         while True:
-            wait_until(lambda: self.largest_leftover() > size, "a segment grows")
+            wait_until(lambda: self.is_amid(size), "a segment grows")
             stand_still([recorder.pid])
             helpers = children(recorder)
             stand_still(helpers)
@@ -134,21 +134,17 @@ class Site:
             for pid in [*helpers, recorder.pid]:
                 os.kill(pid, signal.SIGCONT)
 
-    def largest_leftover(self) -> int:
-        sizes = [0]
-        for path in self.leftovers():
-            with contextlib.suppress(FileNotFoundError):  # filed meanwhile
-                sizes.append(path.stat().st_size)
-        return max(sizes)
-
     def is_amid(self, size: int) -> bool:
         """Say whether one segment is open, well begun, and the one before it is all done with."""
         media = [path for path in self.leftovers() if path.suffix == ".mp4"]
-        if len(media) != 1 or media[0].stat().st_size <= size:
+        if len(media) != 1:
             return False
         run, _, number = media[0].stem.rpartition("-")
-        noted = json.loads(media[0].with_name(f"{run}.json").read_text())
-        return noted["number"] == int(number) > 0
+        try:
+            noted = json.loads(media[0].with_name(f"{run}.json").read_text())
+            return noted["number"] == int(number) > 0 and media[0].stat().st_size > size
+        except FileNotFoundError:  # filed meanwhile
+            return False
 
 
 def instant(text: str) -> datetime:

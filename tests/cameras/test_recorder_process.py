@@ -30,6 +30,8 @@ def test_notices_streams_that_come_and_go(site):
 
 
 def test_killed_it_takes_ffmpeg_along_and_its_successor_salvages_the_leftover(site):
+    # So long that one stays open for a while, also where a machine is slow to look.
+    site.environ["VMS_SEGMENT_SECONDS"] = "4"
     # A fragment is written at each keyframe: five times a second here.
     stream = site.add_stream("demo:?size=160x90&fps=10&gop=2")
     recorder = site.start_recorder()
