@@ -78,7 +78,7 @@ def test_the_front_sends_each_request_where_it_belongs(cluster, tmp_path):
     status, part = alice.get(url, {"Range": "bytes=5-9"})
     assert (status, len(part)) == (206, 5)
     assert alice.get("/_files/x.mp4")[0] == 404
-    assert alice.get("/readyz")[1]["status"] == "ok"
+    wait_until(lambda: alice.get("/readyz")[1]["status"] == "ok")
     assert alice.get("/api/v1/nothing")[0] == 404
     assert alice.get("/preview/none")[0] == 403
     log = (cluster.folder / "nginx.log").read_text()
