@@ -60,13 +60,13 @@ class Command(BaseCommand):
         folder, is_new = keep_folder(folder)
         is_other_layout = relabel(folder, options["layout"])
         report = scan_settled(folder, full=is_other_layout)
-        refusal = report.problem or explain_useless(report)
+        refusal = explain_useless(report)
         if is_new or is_other_layout or not report.removed:
             refusal = refusal or explain_misfit(options["layout"], report)
         if refusal:
             if is_new:
                 folder.delete()
-            raise CommandError(f"DIR: {refusal}")
+            raise CommandError(refusal)
         if options["watch"]:
             ArchiveFolder.objects.filter(pk=folder.pk).update(is_watched=True)
         folder.refresh_from_db()
@@ -166,13 +166,15 @@ def scan_settled(folder: ArchiveFolder, *, full: bool) -> ScanReport:
 
 
 def explain_useless(report: ScanReport) -> str:
-    """Say that files whose names fit were found and not one can be used; nothing if one can."""
+    """Say why nothing was scanned, or that no file found can be used; nothing if one can."""
+    if report.problem:
+        return f"DIR: {report.problem}"
     is_of_use = report.indexed or report.changed or report.unchanged or report.pending
     if is_of_use or report.misfit or not report.skipped:
         return ""
     one = report.skipped[-1]
     return (
-        f"None of the files found can be used ({len(report.skipped)}). "
+        f"DIR: None of the files found can be used ({len(report.skipped)}). "
         f"Of {json.dumps(one.path)}: {one.reason}. Name a folder of recordings that can be played."
     )
 
@@ -183,9 +185,12 @@ def explain_misfit(layout: str, report: ScanReport) -> str:
         return ""
     if report.strangers:
         some = ", ".join(sorted(report.strangers)[:MOST_STRANGERS])
-        return f"There is no file of the camera in {layout}; write after camera= one of: {some}."
+        return (
+            f"--layout: No file is of the camera that {layout} names; write after camera= one of: "
+            f"{some}."
+        )
     choices = ", ".join(f"{name} ({pattern})" for name, pattern in PRESETS.items())
     return (
-        f"No file's name fits the layout {layout}; one found is {json.dumps(report.misfit)}. "
+        f"--layout: No file's name fits the layout {layout}; one found is {json.dumps(report.misfit)}. "
         f"Choose with --layout: {choices} or a pattern such as %Y-%m-%d/%H-%M-%S.mp4."
     )
