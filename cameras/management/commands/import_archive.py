@@ -191,6 +191,6 @@ def explain_misfit(layout: str, report: ScanReport) -> str:
         )
     choices = ", ".join(f"{name} ({pattern})" for name, pattern in PRESETS.items())
     return (
-        f"--layout: No file's name fits the layout {layout}; one found is {json.dumps(report.misfit)}. "
-        f"Choose with --layout: {choices} or a pattern such as %Y-%m-%d/%H-%M-%S.mp4."
+        f"--layout: No file's name fits the layout {layout}; one found is "
+        f"{json.dumps(report.misfit)}. Choose {choices} or a pattern such as %Y-%m-%d/%H-%M-%S.mp4."
     )
