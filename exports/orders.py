@@ -70,13 +70,20 @@ def order_jobs(
             if fingerprint not in shared
         ]
         try:
-            with transaction.atomic():
-                made = ExportJob.objects.bulk_create(missing)
+            made = insert(missing)
         except IntegrityError:
             continue
         found = {**shared, **{job.fingerprint: job for job in made}}
         return {stream.pk: found[fingerprint] for fingerprint, stream in wanted.items()}
     raise IntegrityError("jobs could neither be shared nor made")
+
+
+def insert(jobs: list[ExportJob]) -> list[ExportJob]:
+    """Insert all or none: what else was done in the transaction holds."""
+    if not jobs:
+        return []
+    with transaction.atomic():
+        return ExportJob.objects.bulk_create(jobs)
 
 
 def fingerprint_of(stream: Stream, interval: Interval, options: Options) -> str:

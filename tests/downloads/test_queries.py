@@ -19,7 +19,7 @@ from vms.push.models import Event
 from vms.webhooks.models import Delivery, Webhook
 
 MOST_FOR_A_LIST = 8
-MOST_FOR_AN_ORDER = 26
+MOST_FOR_AN_ORDER = 25
 CAMERAS = 16
 DOWNLOADS = "/api/v1/downloads"
 WEBHOOK = "w" * 32
