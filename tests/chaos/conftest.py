@@ -13,6 +13,7 @@ from kombu import pools
 from cameras.archive.scanner import scan_folder
 from cameras.models import Stream
 from tests import factories
+from tests.chaos.server import end_started
 from tests.chaos.site import Site
 from tests.chaos.verdict import HEAD, Row, judge
 from tests.footage import Footage
@@ -30,6 +31,13 @@ AS_WORKERS_DO = {
 }
 ROW = "faults survived"
 NAME_WIDTH = 68
+
+
+@pytest.fixture(autouse=True, scope="session")
+def restarted_servers():
+    """End them last: test databases are removed before."""
+    yield
+    end_started()
 
 
 @pytest.fixture
@@ -82,8 +90,8 @@ def stream(site, settings) -> Stream:
 def survived(site, request) -> Callable[..., Row]:
     """Judge the site, print the row and fail unless nothing was lost, doubled or left."""
 
-    def survived(footage: Footage | None = FOOTAGE, *, pushes: int = 1) -> Row:
-        row = judge(site, footage, pushes=pushes)
+    def survived(footage: Footage | None = FOOTAGE, *, pushes: int = 1, whole: bool = True) -> Row:
+        row = judge(site, footage, pushes=pushes, whole=whole)
         name = request.node.name.removeprefix("test_").replace("_", " ")
         # With several processes the reports are all that reaches the one that prints.
         request.node.user_properties.append((ROW, f"{name:<{NAME_WIDTH}}{row}"))

@@ -146,31 +146,3 @@ def test_1000_files_whose_time_has_come_at_once(site, alice, survived):
     wait_until(lambda: len(list(root.rglob("*.mp4"))) == 1)
     row = survived(None)
     assert (row.asked, row.right) == (21, 21)
-
-
-def test_storage_folder_unmounted_and_back(site, stream, alice, survived):
-    """While its disk is away nothing ready is taken for gone; what is ordered fails in words."""
-    site.extra = {"VMS_EXPORT_MAX_ATTEMPTS": "3"}
-    site.start_worker()
-    site.start_upkeep()
-    site.start_beat()
-    for number in range(3):
-        site.order(alice, stream, number, number + 3)
-    site.wait_until_ended()
-    folder, aside = settings.STORAGE_DIR, settings.STORAGE_DIR.with_name("aside")
-    folder.rename(aside)
-    folder.mkdir()
-    (folder / ".partial").write_bytes(b"")  # nothing can be made here
-    for number in range(3):
-        site.order(alice, stream, number, number + 4)
-    site.wait_until_ended()
-    assert ExportJob.objects.filter(state="ready").count() == 3
-    (folder / ".partial").unlink()
-    folder.rmdir()
-    aside.rename(folder)
-    site.order(alice, stream, 7, 12)
-    site.wait_until_ended()
-    row = survived()
-    assert (row.right, row.failed_with_cause) == (4, 3)
-    codes = ExportJob.objects.filter(state="failed").values_list("error_code", flat=True)
-    assert set(codes) == {"storage_failed"}

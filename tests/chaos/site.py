@@ -10,10 +10,9 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -24,6 +23,7 @@ from downloads.models import Download
 from downloads.serializers import Order
 from exports.models import ExportJob
 from exports.options import Options
+from tests.chaos.links import links_of_running
 from tests.footage import BEGIN
 from tests.rabbitmq import RabbitMQ
 from tests.running import read, wait_until
@@ -42,10 +42,12 @@ QUICK = {
     "VMS_EXPORT_LEASE_SECONDS": "5",
     "VMS_RECONCILE_INTERVAL_SECONDS": "1",
     "VMS_CLEANUP_INTERVAL_SECONDS": "5",
-    "VMS_EXPORT_STALL_SECONDS": "5",
     "VMS_EXPORT_MAX_ATTEMPTS": "20",
     "VMS_LOG_FORMAT": "json",
 }
+# These end only rows that fail.
+STOP_SECONDS = 90.0
+ENDED_SECONDS = 300.0
 
 
 @dataclass
@@ -57,6 +59,9 @@ class Site:
     rabbitmq: RabbitMQ | None = None
     extra: dict[str, str] = field(default_factory=dict)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    # Processes that had to be killed, links that led to files in the making.
+    left: int = 0
+    reachable: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -156,25 +161,20 @@ class Site:
         return found
 
     def stop(self) -> int:
-        """Stop all, the broker last; returns how many processes are left after that."""
+        """Stop all, the broker last; returns how many processes did not end by that, so far."""
         brokers = [process for process in self.started if "valkey" in str(process.args)]
         for group in ([one for one in self.started if one not in brokers], brokers):
             for process in group:
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
             for process in group:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(30)
-                process.kill()
-                process.wait()
+                self.left += not ends(process)
         if self.rabbitmq is not None:
             self.rabbitmq.stop()
         with suppress(AssertionError):
-            wait_until(lambda: not self.processes(), seconds=10)
-        left = self.processes()
-        for pid in left:
-            kill(pid)
-        return len(left)
+            wait_until(lambda: not self.processes(), STOP_SECONDS)
+        self.left += sum(kill(pid) for pid in self.processes())
+        return self.left
 
     # --- work ---
 
@@ -189,15 +189,40 @@ class Site:
         )
         return made
 
-    def wait_until_ended(self, seconds: float = 180) -> None:
+    def wait_until_ended(self) -> None:
+        """Wait for all exports to end; ask for what is in the making meanwhile."""
         active = ExportJob.objects.filter(state__in=ExportJob.ACTIVE)
-        wait_until(lambda: not active.exists(), seconds)
+        asked_at = 0.0
+
+        def have_ended() -> bool:
+            nonlocal asked_at
+            if time.monotonic() - asked_at > 1:
+                self.reachable += links_of_running()
+                asked_at = time.monotonic()
+            return not active.exists()
+
+        wait_until(have_ended, ENDED_SECONDS)
+
+    def wait_until_held(self) -> None:
+        """Wait for an ffmpeg that waits at its gate: an export that cannot end before it opens."""
+        wait_until(lambda: self.processes("ffmpeg", ".partial"))
 
     def wait_until_running(self) -> None:
         """Wait for an export to run; on a quick machine all may have ended meanwhile."""
         running = ExportJob.objects.filter(state="running")
         queued = ExportJob.objects.filter(state="queued")
         wait_until(lambda: running.exists() or not queued.exists())
+
+
+def ends(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a process that was asked to end; kill it when it does not."""
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    return True
 
 
 def kill(pid: int, sign: int = signal.SIGKILL) -> bool:
@@ -218,14 +243,6 @@ def database_url() -> str:
     return f"postgres://{values['USER']}:{values['PASSWORD']}@{host}:{port}/{values['NAME']}"
 
 
-def age(minutes: int = 10) -> None:
-    """Make everything stored look as if it was written so long ago."""
-    before = time.time() - minutes * 60
-    for path in Path(settings.STORAGE_DIR).rglob("*"):
-        if path.is_file():
-            os.utime(path, (before, before))
-
-
 def scaled(count: int, least: int = 4) -> int:
     """Return how many of something a test takes, *count* in a full run."""
     return max(min(least, count), round(count * SCALE))
@@ -234,7 +251,3 @@ def scaled(count: int, least: int = 4) -> int:
 def dice(seed: int) -> random.Random:
     """Return the dice of one test: the same throws each time, whatever the machine does."""
     return random.Random(seed)
-
-
-def instant(seconds: float) -> datetime:
-    return BEGIN + timedelta(seconds=seconds)
