@@ -13,6 +13,7 @@ import sys
 
 import pytest
 
+from tests.running import PATIENCE_SECONDS
 from vms.env import PROJECT_DIR
 
 pytestmark = pytest.mark.processes
@@ -80,6 +81,9 @@ def test_answers_as_declared(start_up, environment, tmp_path, login):
             # Or it invents tokens too, and asks nearly all as nobody.
             *("--generation-with-security-parameters", "false"),
             *("--continue-on-failure", "--warnings", "off"),
+            # How quick a machine is that has other things to do is not asked here.
+            *("--request-timeout", str(PATIENCE_SECONDS)),
+            *("--suppress-health-check", "too_slow"),
         ],
         env={**environment, **AIMED, "TESTS_API_ANSWERS": str(answers)},
         cwd=tmp_path,
