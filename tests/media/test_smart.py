@@ -22,9 +22,7 @@ from tests.media.smart_cuts import (
 )
 from vms.media.smart.reencode import reencode
 from vms.media.smart.source import Unencodable
-from vms.media.smart.units import (
-    HEVC_END_OF_SEQUENCE,
-)
+from vms.media.smart.units import HEVC_END_OF_SEQUENCE
 
 pytestmark = pytest.mark.ffmpeg
 
