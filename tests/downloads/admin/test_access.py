@@ -100,7 +100,7 @@ def test_answers_402_when_there_are_more_cameras_than_licensed(api, operator, do
     answer = api(operator).get(PATH)
 
     assert answer.status_code == 402
-    assert answer.json() == {"message": "The license allows 1 cameras; there are 2."}
+    assert answer.json() == {"message": "There are 2 cameras; the license allows 1."}
 
 
 def test_answers_402_when_somebody_else_signed(api, operator, download, licensed):
