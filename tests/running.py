@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -30,6 +32,40 @@ def wait_until(claim: Callable[[], object], seconds: float = PATIENCE_SECONDS) -
     while not claim():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
+
+
+def stop_between_writes(pids: Iterable[int], database: Path) -> None:
+    """Have processes stand still (SIGSTOP), none of them in the midst of writing to SQLite.
+
+    One stopped there would keep everybody else from writing.
+    """
+    pids = list(pids)
+
+    def is_stopped() -> bool:
+        send(pids, signal.SIGSTOP)
+        if is_writable(database):
+            return True
+        send(pids, signal.SIGCONT)
+        return False
+
+    wait_until(is_stopped)
+
+
+def send(pids: Iterable[int], sign: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, sign)
+
+
+def is_writable(database: Path) -> bool:
+    """Say whether nobody keeps the database from being written for seconds."""
+    with closing(sqlite3.connect(database, timeout=3.0, isolation_level=None)) as own:
+        try:
+            own.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        own.execute("ROLLBACK")
+    return True
 
 
 @dataclass

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from downloads import services
@@ -14,7 +16,7 @@ from exports.models import ExportJob
 from exports.wakeups import wake
 from tests.chaos.held import hold, paced_ffmpeg
 from tests.chaos.site import BROKERS, dice, kill, scaled
-from tests.running import parent_of, wait_until
+from tests.running import parent_of, send, stop_between_writes, wait_until
 from vms.ops.programs import exports_worker
 
 pytestmark = [pytest.mark.processes, pytest.mark.ffmpeg]
@@ -107,13 +109,14 @@ def test_worker_stopped_for_longer_than_its_lease_goes_on(site, stream, alice, s
     job = site.order(alice, stream, 0, 19, container="mkv").job
     wait_until(lambda: site.processes("ffmpeg", ".partial"))
     stopped = [pid for pid in site.processes() if is_below(pid, slow.pid)]
-    for pid in stopped:
-        kill(pid, signal.SIGSTOP)
+    if connection.vendor == "sqlite":
+        stop_between_writes(stopped, Path(connection.settings_dict["NAME"]))
+    else:
+        send(stopped, signal.SIGSTOP)
     go.touch()
     site.start_worker(concurrency=1)
     site.wait_until_ended()
-    for pid in stopped:
-        kill(pid, signal.SIGCONT)
+    send(stopped, signal.SIGCONT)
     wait_until(lambda: not site.processes("ffmpeg", ".partial"))
     row = survived()
     assert (row.asked, row.right) == (1, 1)

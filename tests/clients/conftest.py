@@ -14,7 +14,7 @@ import pytest
 
 from tests.client import wire
 from tests.footage import BEGIN, Footage
-from tests.running import Up
+from tests.running import Up, send, stop_between_writes
 from vms.env import PROJECT_DIR
 from vms.media.process import tie_to_parent
 from vms.ops.ports import free_port
@@ -90,13 +90,11 @@ class Site:
             for pid, words in self.up.processes().items()
             if "celery" in words and "exports" in words
         ]
-        for pid in held:
-            os.kill(pid, signal.SIGSTOP)
+        stop_between_writes(held, self.folder / "data" / "vms.sqlite3")
         try:
             yield
         finally:
-            for pid in held:
-                os.kill(pid, signal.SIGCONT)
+            send(held, signal.SIGCONT)
 
     def order_body(self):
         """Make an order nobody placed before, so its file is made and not shared."""
