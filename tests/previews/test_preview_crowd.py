@@ -11,6 +11,7 @@ import resource
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -40,8 +41,14 @@ def readers(monkeypatch, transactional_db):
     made = ThreadPoolExecutor(2, initializer=preview_database.begin_memory)
     monkeypatch.setattr(preview_database, "readers", made)
     yield
-    for _ in range(2):
-        made.submit(connections.close_all).result()
+    together = Barrier(2)  # or one of them is quick enough to be asked twice
+
+    def close():
+        together.wait()
+        connections.close_all()
+
+    for closed in [made.submit(close) for _ in range(2)]:
+        closed.result()
     made.shutdown()
 
 
