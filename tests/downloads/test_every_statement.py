@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -27,6 +26,7 @@ from downloads.tasks import make_next
 from exports import housekeeping, states, stopping, storage
 from exports.models import ExportJob
 from tests import factories
+from tests.downloads.beside import beside
 from tests.footage import BEGIN, Footage
 from vms.push.models import Event
 
@@ -138,19 +138,6 @@ def test_a_fault_at_any_statement_costs_nothing(alice, stream, fault):
         assert (job.state, told(), at) == ("ready", ["ok"], at)
         assert job.attempt <= 2, at
         assert files() == [storage.path_of(job.file)], at
-
-
-def beside(work: Callable[[], object]) -> None:
-    """Do *work* to its end in a thread, as another process would."""
-
-    def run():
-        try:
-            work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result()
 
 
 def test_a_cancellation_between_any_two_statements_leaves_nothing(alice, stream):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
-from threading import Thread
 
 import pytest
 from django.db import connection, transaction
@@ -18,6 +17,7 @@ from exports.models import ExportJob
 from exports.options import Options
 from exports.orders import fingerprint_of, order_job
 from tests import factories
+from tests.downloads.beside import beside
 from vms.push.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,20 +39,6 @@ def before_statement(number: int, work: Callable[[], object]):
     with connection.execute_wrapper(step):
         yield
     assert len(seen) >= number
-
-
-def beside(work: Callable[[], object]) -> None:
-    """Do *work* to its end in a thread, which has a connection of its own."""
-
-    def run():
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = Thread(target=run)
-    thread.start()
-    thread.join()
 
 
 def ownerless(yard, state):
